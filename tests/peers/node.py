@@ -1,0 +1,217 @@
+"""Faintline as a real process: `faintline serve` in a folder of its own, killed and started again at will."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+from peers.dcmtk import Address, echo_succeeds
+from peers.programs import free_port, run_program, running, wait_until
+
+FAINTLINE = str(Path(sys.executable).with_name("faintline"))
+
+ROLES = ("receiver", "worker", "dispatcher")
+"""The node's processes; each runs a module `listener.ROLE`."""
+
+TEMPLATE = """\
+folder = "var"
+
+[receiver]
+ae_title = "FAINTLINE"
+host = "127.0.0.1"
+port = {port}
+quiet_seconds = {quiet_seconds}
+free_space_mb = 64
+callers = [
+    {{ ae_title = "PACS", host = "127.0.0.1" }},
+    {{ ae_title = "MODALITY", host = "127.0.0.1" }},
+]
+
+[worker]
+retry_seconds = 1
+
+[delivery]
+first_retry_seconds = 1
+longest_retry_seconds = 2
+timeout_seconds = 10
+
+[log]
+level = "debug"
+
+[[destinations]]
+name = "pacs"
+ae_title = "PACS"
+host = "127.0.0.1"
+port = {destination_port}
+"""
+
+
+@dataclass
+class Node:
+    """One node; everything that must survive lies in `folder`.
+
+    `destination_port` is where the PACS listens (AE title PACS); PACS and MODALITY may call.
+    """
+
+    folder: Path
+    destination_port: int
+    quiet_seconds: float = 1.5
+    port: int = field(default_factory=free_port)
+    _process: ExitStack = field(default_factory=ExitStack)
+    _supervisor: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def address(self) -> Address:
+        """Where to send, called and calling AE titles right."""
+        return Address(self.port)
+
+    @property
+    def settings(self) -> Path:
+        """The settings file."""
+        return self.folder / "faintline.toml"
+
+    @property
+    def spool(self) -> Path:
+        """Where acknowledged instances lie."""
+        return self.folder / "var" / "spool"
+
+    def start(self) -> Self:
+        """`faintline serve`, and wait until C-ECHO is answered."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.settings.write_text(
+            TEMPLATE.format(
+                port=self.port, destination_port=self.destination_port, quiet_seconds=self.quiet_seconds
+            )
+        )
+        command = [FAINTLINE, "serve", "--settings", str(self.settings)]
+        self._supervisor = self._process.enter_context(running(command, self.log, self.folder))
+        self.wait_until_answering()
+        return self
+
+    def wait_until_answering(self) -> None:
+        """Until C-ECHO succeeds; AssertionError with the log's end if the node died."""
+        wait_until(lambda: self._is_alive() and echo_succeeds(self.address), "node answers C-ECHO", 60)
+
+    def _is_alive(self) -> bool:
+        assert self._supervisor is not None
+        assert self._supervisor.poll() is None, "node ended:\n" + self.log_text()[-3000:]
+        return True
+
+    def stop(self) -> None:
+        """SIGTERM, as an administrator stops it; every process must go."""
+        processes = self._all_processes()
+        self._process.close()
+        _, left = psutil.wait_procs(processes, timeout=15)
+        for process in left:
+            process.kill()
+        assert not left, f"still running after SIGTERM: {left}"
+
+    @property
+    def log(self) -> Path:
+        """What the node wrote to its terminal, all its lives together."""
+        return self.folder / "node.log"
+
+    def log_text(self) -> str:
+        """The log."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _all_processes(self) -> list[psutil.Process]:
+        assert self._supervisor is not None
+        try:
+            supervisor = psutil.Process(self._supervisor.pid)
+            return [supervisor, *supervisor.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def processes_of(self, role: str) -> list[psutil.Process]:
+        """The running processes of one role."""
+        return [process for process in self._all_processes()[1:] if _plays(process, role)]
+
+    def kill_role(self, role: str) -> list[int]:
+        """SIGKILL every process of one role; their former ids, at least one."""
+        victims = self.processes_of(role)
+        assert victims, f"no {role} among {[p.cmdline() for p in self._all_processes()]}"
+        for victim in victims:
+            victim.kill()
+        return [victim.pid for victim in victims]
+
+    def wait_for_new(self, role: str, former: list[int], timeout_s: float = 30) -> None:
+        """Until the supervisor has replaced a killed process."""
+
+        def replaced() -> bool:
+            return any(process.pid not in former for process in self.processes_of(role))
+
+        wait_until(replaced, f"a new {role}", timeout_s)
+
+    def kill_all(self) -> None:
+        """SIGKILL the supervisor first and then everything it left: a power switch for processes."""
+        processes = self._all_processes()
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=15)
+        self._process.close()
+
+    def kill_supervisor(self) -> list[psutil.Process]:
+        """SIGKILL the supervisor alone; its children, which should notice and end by themselves."""
+        supervisor, *children = self._all_processes()
+        supervisor.kill()
+        supervisor.wait(15)
+        self._process.close()
+        return children
+
+    def restart(self) -> None:
+        """Start again in the same folder, on the same port."""
+        self._process = ExitStack()
+        self.start()
+
+    def status(self) -> list[dict[str, Any]]:
+        """`faintline status --json`: one entry a study."""
+        done = run_program(
+            [FAINTLINE, "status", "--settings", str(self.settings), "--json"], folder=self.folder
+        )
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        studies: list[dict[str, Any]] = said["studies"] if isinstance(said, Mapping) else said
+        return studies
+
+    def study(self, study_uid: str) -> dict[str, Any] | None:
+        """The node's word on one study; None where it knows no such study."""
+        found = [one for one in self.status() if one["study_instance_uid"] == study_uid]
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+    def state_of(self, study_uid: str) -> str | None:
+        """Where the study stands."""
+        study = self.study(study_uid)
+        return None if study is None else str(study["state"])
+
+    def wait_for_state(self, study_uid: str, states: set[str], timeout_s: float = 120) -> dict[str, Any]:
+        """Until the study stands at one of `states`; its entry then."""
+        deadline = time.monotonic() + timeout_s
+        while (study := self.study(study_uid)) is None or study["state"] not in states:
+            assert time.monotonic() < deadline, f"not {states}: {study}\n{self.log_text()[-2000:]}"
+            time.sleep(0.3)
+        return study
+
+
+def _plays(process: psutil.Process, role: str) -> bool:
+    try:
+        return f"listener.{role}" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def node(folder: Path, destination_port: int, quiet_seconds: float = 1.5) -> Iterator[Node]:
+    """A running node that ends with the block, whatever the test did to it."""
+    made = Node(folder, destination_port, quiet_seconds)
+    try:
+        yield made.start()
+    finally:
+        made.kill_all()
