@@ -1,0 +1,61 @@
+"""Values out of a DICOM header that nobody has checked: a damaged value reads as if it were absent."""
+
+import math
+import re
+from typing import Any
+
+from pydicom import Dataset
+
+
+def value_of(header: Dataset, keyword: str) -> Any:
+    """Return an attribute's value, or None where it is absent, empty or cannot be parsed."""
+    try:
+        return header.get(keyword)
+    except Exception:  # noqa: BLE001  a parser of foreign bytes may raise anything
+        return None
+
+
+def values(header: Dataset, keyword: str) -> tuple[Any, ...]:
+    """All values of an attribute; none where it is absent or empty."""
+    value = value_of(header, keyword)
+    if value is None or isinstance(value, str | bytes):
+        return (value,) if value else ()
+    try:
+        return tuple(value)
+    except TypeError:
+        return (value,)
+
+
+def words(header: Dataset, keyword: str) -> tuple[str, ...]:
+    """All values as stripped upper-case text: for code strings."""
+    return tuple(str(value).strip().upper() for value in values(header, keyword))
+
+
+def text(header: Dataset, keyword: str) -> str:
+    """Return the first value as stripped text, "" where there is none."""
+    return str(next(iter(values(header, keyword)), "")).strip()
+
+
+def numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
+    """All values as finite numbers; none at all where one of them is not."""
+    try:
+        found = tuple(float(value) for value in values(header, keyword))
+    except (TypeError, ValueError):
+        return ()
+    return found if all(map(math.isfinite, found)) else ()
+
+
+def integer(header: Dataset, keyword: str) -> int | None:
+    """Return the first value as a whole number, None where there is none."""
+    found = numbers(header, keyword)
+    return int(found[0]) if found else None
+
+
+def items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
+    """Return the items of a sequence; none where it is absent or no sequence."""
+    return tuple(item for item in values(header, keyword) if isinstance(item, Dataset))
+
+
+def printable(foreign: str) -> str:
+    """Shorten a header's own word so that it can stand in a sentence of ours."""
+    return re.sub(r"[^\w .,:;+/()-]", "", foreign)[:48].strip()

@@ -1,0 +1,306 @@
+"""One DICOM header -> an Instance: the facts inference needs as plain values, or why it is no CT slice.
+
+Every value is read here, once, so that a damaged header becomes a reason and never an exception further on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydicom import Dataset
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID, CTImageStorage
+
+from inference.geometry import Plane, plane
+from inference.header import integer, items, numbers, printable, text, words
+
+T = TypeVar("T")
+
+ENHANCED_CT = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
+    }
+)
+NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
+"""The uncompressed transfer syntaxes: Implicit VR and Explicit VR Little Endian, Explicit VR Big Endian."""
+
+MAYBE_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{last}" for last in (50, 51, 81, 91, 203))
+"""JPEG baseline and extended, JPEG-LS near-lossless, and JPEG 2000 and HTJ2K, which may be either."""
+
+RENDERED = (
+    *("MIP", "MINIP", "MAXIP", "PROJECTION", "AVERAGE", "PERFUSION"),
+    *("SCREEN", "VRT", "SSD", "RENDER", "RGB"),
+)
+"""Words in the Image Type of pictures that are computed from slices and hold no plain HU of one place."""
+
+MAX_SIDE = 4096
+"""More rows or columns than any CT makes: a damaged or hostile header."""
+
+
+class NotASlice(Exception):  # noqa: N818  (a reason, not a failure)
+    """Says in plain words why an instance holds no CT slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """How the pixels of one instance are stored.
+
+    ``offset`` is where the value of Pixel Data begins in the file. ``padding`` are the first and last stored
+    value that mean "no data", as written.
+    """
+
+    transfer_syntax_uid: str
+    offset: int
+    bits_stored: int
+    signed: bool
+    frames: int
+    padding: tuple[int, int] | None
+
+    @property
+    def native(self) -> bool:
+        """Whether the pixels lie in the file uncompressed."""
+        return self.transfer_syntax_uid in NATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One slice of an instance: where it lies and how its stored values become HU.
+
+    ``number`` counts from 1 in a multi-frame instance and is None in a single-frame one. ``phase`` holds what
+    tells the stacks of one series apart: original or derived, kernel, tube voltage, cardiac phase, time.
+    """
+
+    number: int | None
+    plane: Plane
+    slope: float
+    intercept: float
+    thickness_mm: float | None
+    acquisition: str
+    phase: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One DICOM instance: its identity, its slices, or why it has none.
+
+    Exactly one of ``frames`` and ``refusal`` is empty. ``header`` is the data set without its pixels.
+    """
+
+    path: Path
+    header: Dataset
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    modality: str
+    series_number: int | None
+    instance_number: int
+    image_type: tuple[str, ...]
+    kernel: str
+    contrast: bool
+    pixels: Pixels | None
+    frames: tuple[Frame, ...]
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class PixelElement:
+    """The Pixel Data element as found in a file: ``length`` None is encapsulated; ``value_bytes`` follow."""
+
+    offset: int
+    length: int | None
+    bytes_to_end: int
+
+
+def read_instance(path: Path, header: Dataset, element: PixelElement | None) -> Instance:
+    """Read one header; ``element`` is None where the file holds no integer Pixel Data.
+
+    Raises
+    ------
+    NotASlice : in plain words, where the header does not even say which study and series it belongs to
+    """
+    study, series, sop = (text(header, f"{name}InstanceUID") for name in ("Study", "Series", "SOP"))
+    sop = sop or text(header.file_meta, "MediaStorageSOPInstanceUID")
+    if not (study and series and sop):
+        raise NotASlice("no Study, Series or SOP Instance UID in the header")
+    modality = text(header, "Modality").upper()
+    sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
+    if not sop_class and modality == "CT":
+        sop_class = CTImageStorage
+    pixels, frames, refusal = _slices(header, sop_class, modality, element)
+    return Instance(
+        path=path,
+        header=header,
+        sop_class_uid=sop_class,
+        sop_instance_uid=sop,
+        series_instance_uid=series,
+        study_instance_uid=study,
+        modality=modality,
+        series_number=integer(header, "SeriesNumber"),
+        instance_number=integer(header, "InstanceNumber") or 0,
+        image_type=words(header, "ImageType"),
+        kernel=printable(text(header, "ConvolutionKernel")),
+        contrast=bool(text(header, "ContrastBolusAgent")),
+        pixels=pixels,
+        frames=frames,
+        refusal=refusal,
+    )
+
+
+def _slices(
+    header: Dataset, sop_class_uid: str, modality: str, element: PixelElement | None
+) -> tuple[Pixels | None, tuple[Frame, ...], str]:
+    try:
+        _check_kind(header, sop_class_uid, modality)
+        pixels = _pixels(header, element)
+        frames = _enhanced(header) if sop_class_uid in ENHANCED_CT else (_classic(header),)
+        if len(frames) != pixels.frames:
+            raise NotASlice(f"the header describes {len(frames)} frames but counts {pixels.frames}")
+    except NotASlice as reason:
+        return None, (), str(reason)
+    return pixels, frames, ""
+
+
+def _check_kind(header: Dataset, sop_class_uid: str, modality: str) -> None:
+    """Refuse what is no cross-sectional CT image, by SOP class, modality, Image Type (PS3.3 C.8.2.1.1.1)."""
+    if sop_class_uid != CTImageStorage and sop_class_uid not in ENHANCED_CT:
+        raise NotASlice(f"{_class_name(sop_class_uid)}, not CT images")
+    if modality != "CT":
+        raise NotASlice(f"modality {printable(modality) or 'missing'}, not CT")
+    kind = words(header, "ImageType")
+    if any("LOCALIZER" in word or "SCOUT" in word for word in kind):
+        raise NotASlice("localizer")
+    rendered = [word for word in kind[2:] if any(mark in word for mark in RENDERED)]
+    if kind[:1] == ("DERIVED",) and rendered:
+        raise NotASlice(f"computed picture ({printable(rendered[0])}), not plain slices")
+    if text(header, "BurnedInAnnotation") == "YES":
+        raise NotASlice("text is burned into the pixels")
+
+
+def _pixels(header: Dataset, element: PixelElement | None) -> Pixels:
+    if element is None:
+        raise NotASlice("no pixel data in integers")
+    syntax = text(header.file_meta, "TransferSyntaxUID")
+    rows, columns = _whole(header, "Rows"), _whole(header, "Columns")
+    frames = 1 if "NumberOfFrames" not in header else _whole(header, "NumberOfFrames")
+    if not (1 < rows <= MAX_SIDE and 1 < columns <= MAX_SIDE and 0 < frames <= 20_000):
+        raise NotASlice(f"{frames} frames of {rows} × {columns} pixels are no CT")
+    if _whole(header, "SamplesPerPixel") != 1 or not text(header, "PhotometricInterpretation").startswith(
+        "MONO"
+    ):
+        raise NotASlice("colour pictures, not CT values")
+    bits = _whole(header, "BitsStored")
+    if _whole(header, "BitsAllocated") != 16 or not 8 <= bits <= 16 or _whole(header, "HighBit") != bits - 1:
+        raise NotASlice("pixels are not stored in 16-bit words as CT is")
+    if syntax not in NATIVE and not _decodable(syntax):
+        raise NotASlice(f"transfer syntax {printable(UID(syntax).name)} cannot be decoded")
+    expected = rows * columns * frames * 2
+    if syntax in NATIVE and (element.length is None or min(element.length, element.bytes_to_end) < expected):
+        raise NotASlice("the pixel data is shorter than the header says")
+    return Pixels(
+        transfer_syntax_uid=syntax,
+        offset=element.offset,
+        bits_stored=bits,
+        signed=_whole(header, "PixelRepresentation") == 1,
+        frames=frames,
+        padding=_padding(header),
+    )
+
+
+def _padding(header: Dataset) -> tuple[int, int] | None:
+    """Return the stored values that mean "no data" (PS3.3 C.7.5.1.1.2); the second may be the lower."""
+    value = integer(header, "PixelPaddingValue")
+    if value is None:
+        return None
+    limit = integer(header, "PixelPaddingRangeLimit")
+    return (value, value if limit is None else limit)
+
+
+def _classic(header: Dataset) -> Frame:
+    """The one slice of a CT Image Storage instance."""
+    phase = (
+        *words(header, "ImageType")[:2],
+        text(header, "ConvolutionKernel"),
+        *(text(header, name) for name in ("KVP", "TemporalPositionIdentifier")),
+        *(text(header, name) for name in ("NominalPercentageOfCardiacPhase", "TriggerTime")),
+    )
+    return _frame(None, [header], text(header, "AcquisitionNumber"), phase)
+
+
+def _enhanced(header: Dataset) -> tuple[Frame, ...]:
+    """The slices of an Enhanced CT instance, from its functional groups (PS3.3 C.7.6.16)."""
+    shared = items(header, "SharedFunctionalGroupsSequence")
+    frames = []
+    for number, own in enumerate(items(header, "PerFrameFunctionalGroupsSequence"), start=1):
+        groups = [item for group in (own, *shared) for item in _macros(group)]
+        kind = _first(groups, "FrameType", words) or words(header, "ImageType")
+        if any("LOCALIZER" in word for word in kind):
+            raise NotASlice("localizer")
+        phase = (
+            *kind[:2],
+            _first(groups, "ConvolutionKernel", text),
+            _first(groups, "KVP", text),
+            _first(groups, "StackID", text),
+            _first(groups, "TemporalPositionIndex", text),
+            _first(groups, "NominalPercentageOfCardiacPhase", text),
+        )
+        acquisition = _first(groups, "FrameAcquisitionNumber", text)
+        frames.append(_frame(number, [*groups, header], acquisition, phase))
+    return tuple(frames)
+
+
+def _macros(group: Dataset) -> list[Dataset]:
+    """The first item of every functional group macro in one item of a functional groups sequence."""
+    found: list[Dataset] = []
+    for keyword in group.dir():
+        if keyword.endswith("Sequence"):
+            found.extend(items(group, keyword)[:1])
+    return found
+
+
+def _frame(number: int | None, places: list[Dataset], acquisition: str, phase: tuple[str, ...]) -> Frame:
+    """Build a slice from the first of ``places`` that says each thing."""
+    header = places[-1]
+    position = _first(places, "ImagePositionPatient", numbers)
+    orientation = _first(places, "ImageOrientationPatient", numbers)
+    spacing = _first(places, "PixelSpacing", numbers)
+    if (len(position), len(orientation), len(spacing)) != (3, 6, 2):
+        raise NotASlice("no image position, orientation or pixel spacing in the header")
+    slope, intercept = (_first(places, name, numbers) for name in ("RescaleSlope", "RescaleIntercept"))
+    if len(slope) != 1 or len(intercept) != 1 or slope[0] == 0:
+        raise NotASlice("no rescale to Hounsfield units in the header")
+    unit = _first(places, "RescaleType", text)
+    if unit not in ("", "HU", "US"):  # US, "unspecified", is written for plain HU by several makers
+        raise NotASlice(f"values are {printable(unit)}, not Hounsfield units")
+    try:
+        where = plane(position, orientation, spacing, _whole(header, "Rows"), _whole(header, "Columns"))
+    except ValueError as reason:
+        raise NotASlice(str(reason)) from reason
+    thickness = _first(places, "SliceThickness", numbers)
+    return Frame(number, where, slope[0], intercept[0], next(iter(thickness), None), acquisition, phase)
+
+
+def _first(places: Sequence[Dataset], keyword: str, read: Callable[[Dataset, str], T]) -> T:
+    """Read ``keyword`` from the first data set that holds it, else the reader's empty value."""
+    return read(next((place for place in places if keyword in place), Dataset()), keyword)
+
+
+def _whole(header: Dataset, keyword: str) -> int:
+    value = integer(header, keyword)
+    if value is None:
+        raise NotASlice(f"{keyword} is missing or damaged in the header")
+    return value
+
+
+def _decodable(transfer_syntax_uid: str) -> bool:
+    try:
+        return bool(get_decoder(UID(transfer_syntax_uid)).is_available)
+    except NotImplementedError:
+        return False
+
+
+def _class_name(sop_class_uid: str) -> str:
+    name = UID(sop_class_uid).name if sop_class_uid else "no SOP class"
+    return printable(name.removesuffix(" Storage"))

@@ -1,0 +1,126 @@
+"""A stack of slices -> a volume: int16 HU, placed in the patient by its headers alone."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.pixels.utils import iter_pixels
+
+from inference.errors import UnreadableSeriesError
+from inference.geometry import affine_of
+from inference.instance import Frame, Instance, Pixels
+from inference.stacks import Slice, Stack
+from inference.volume import AIR_HU, SourceSlice, Volume
+
+TISSUE_HU = (-500.0, 3000.0)
+"""A padding value that would read as this is no padding: dropping it would punch holes into the patient."""
+
+Stored = NDArray[np.int16] | NDArray[np.uint16]
+
+
+def read_volume(stack: Stack) -> Volume:
+    """Decode the slices of a stack into HU.
+
+    Padding and HU below -1024 become -1024. The affine shears where the gantry was tilted: nothing is
+    resampled.
+
+    Raises
+    ------
+    UnreadableSeriesError : in plain words, where a slice cannot be decoded or is not what its header says
+    """
+    first = stack.first
+    voxels = np.empty((len(stack.slices), first.rows, first.columns), dtype=np.int16)
+    number = 0
+    for instance, slices in groupby(stack.slices, key=lambda one: one.instance):
+        for one, stored in _stored(instance, list(slices), (first.rows, first.columns)):
+            voxels[number] = hounsfield(stored, one.frame, _pixels(instance))
+            number += 1
+    return Volume(
+        voxels=voxels,
+        affine=affine_of(stack.lattice, first),
+        slice_thickness_mm=stack.thickness_mm,
+        series_instance_uid=stack.series_instance_uid,
+        sources=tuple(
+            SourceSlice(one.instance.sop_class_uid, one.instance.sop_instance_uid, one.frame.number)
+            for one in stack.slices
+        ),
+    )
+
+
+def hounsfield(stored: Stored, frame: Frame, pixels: Pixels) -> NDArray[np.int16]:
+    """Turn stored values (rows, columns) into HU: unused bits off, padding to air, slope and intercept."""
+    values = _used_bits(stored, pixels)
+    if frame.slope == 1 and frame.intercept == int(frame.intercept):
+        hu = values + np.int32(int(frame.intercept))
+    else:
+        hu = np.rint(values * frame.slope + frame.intercept).astype(np.int32)
+    low_high = _padding_range(frame, pixels)
+    if low_high is not None:
+        hu[(values >= low_high[0]) & (values <= low_high[1])] = AIR_HU
+    clipped: NDArray[np.int16] = np.clip(hu, AIR_HU, np.iinfo(np.int16).max).astype(np.int16)
+    return clipped
+
+
+def _used_bits(stored: Stored, pixels: Pixels) -> NDArray[np.int32]:
+    """Keep BitsStored bits (overlays once lay in the others) and their sign."""
+    values = stored.astype(np.int32)
+    if pixels.bits_stored == 16:
+        return values
+    values &= (1 << pixels.bits_stored) - 1
+    if pixels.signed:
+        sign = 1 << (pixels.bits_stored - 1)
+        values = (values ^ sign) - sign
+    return values
+
+
+def _padding_range(frame: Frame, pixels: Pixels) -> tuple[int, int] | None:
+    """Return the lowest and highest stored value that is padding; None where there is none to believe."""
+    if pixels.padding is None:
+        return None
+    # Written as US although the pixels are signed, by several makers.
+    ends = [value - 65536 if pixels.signed and value > 32767 else value for value in pixels.padding]
+    hu = [value * frame.slope + frame.intercept for value in ends]
+    if any(TISSUE_HU[0] < value < TISSUE_HU[1] for value in hu):
+        return None
+    return min(ends), max(ends)
+
+
+def _pixels(instance: Instance) -> Pixels:
+    assert instance.pixels is not None
+    return instance.pixels
+
+
+def _stored(
+    instance: Instance, slices: list[Slice], shape: tuple[int, int]
+) -> Iterator[tuple[Slice, Stored]]:
+    """Yield each of an instance's slices with its stored values."""
+    pixels = _pixels(instance)
+    indices = [(one.frame.number or 1) - 1 for one in slices]
+    name = f"the slice with instance number {instance.instance_number}"
+    read = _native if pixels.native else _decoded
+    try:
+        frames = list(read(instance.path, pixels, indices, shape))
+    except Exception as error:  # a decoder fed with foreign bytes may raise anything
+        raise UnreadableSeriesError(f"{name} cannot be decoded ({type(error).__name__})") from error
+    for one, frame in zip(slices, frames, strict=True):
+        if frame.shape != shape or frame.dtype.itemsize > 2:
+            raise UnreadableSeriesError(f"{name} is not what its header says")
+        yield one, frame
+
+
+def _native(path: Path, pixels: Pixels, indices: list[int], shape: tuple[int, int]) -> Iterator[Stored]:
+    """Read uncompressed frames straight from their place in the file."""
+    order = ">" if pixels.transfer_syntax_uid == "1.2.840.10008.1.2.2" else "<"
+    dtype = np.dtype(f"{order}{'i' if pixels.signed else 'u'}2")
+    size = shape[0] * shape[1]
+    with path.open("rb") as file:
+        for index in indices:
+            file.seek(pixels.offset + index * size * 2)
+            yield np.frombuffer(file.read(size * 2), dtype=dtype, count=size).reshape(shape)
+
+
+def _decoded(path: Path, _pixels: Pixels, indices: list[int], _shape: tuple[int, int]) -> Iterator[Stored]:
+    """Decode compressed frames with whichever installed plug-in knows the transfer syntax."""
+    yield from iter_pixels(path, raw=True, indices=indices)

@@ -1,0 +1,188 @@
+"""The slices of one series -> stacks of parallel, evenly spaced slices of one phase, in order."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from inference.geometry import DUPLICATE_MM, Lattice, Plane, even_runs, fit_lattice
+from inference.index import Series
+from inference.instance import MAYBE_LOSSY, Frame, Instance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """One slice: a frame and the instance that holds it."""
+
+    instance: Instance
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Evenly spaced slices of one series, in order along their normal: what becomes a volume.
+
+    ``notes`` say in plain words what was left out and why, for the report.
+    """
+
+    slices: tuple[Slice, ...]
+    lattice: Lattice
+    notes: tuple[str, ...]
+
+    @property
+    def first(self) -> Plane:
+        """The plane of the first slice."""
+        return self.slices[0].frame.plane
+
+    @property
+    def lead(self) -> Instance:
+        """The instance of the first slice, which speaks for what they all share."""
+        return self.slices[0].instance
+
+    @property
+    def series_instance_uid(self) -> str:
+        """The series it is part of."""
+        return self.lead.series_instance_uid
+
+    @property
+    def study_instance_uid(self) -> str:
+        """The study it is part of."""
+        return self.lead.study_instance_uid
+
+    @property
+    def spacing_mm(self) -> float:
+        """From slice to slice."""
+        return self.lattice.spacing_mm
+
+    @property
+    def coverage_mm(self) -> float:
+        """How much of the patient the slices cover, along their stacking."""
+        return self.lattice.spacing_mm * self.lattice.slices
+
+    @property
+    def thickness_mm(self) -> float:
+        """The nominal slice thickness, or the spacing where the header is silent."""
+        return self.slices[0].frame.thickness_mm or self.spacing_mm
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels the volume would have."""
+        return self.first.rows * self.first.columns * len(self.slices)
+
+    @property
+    def headers(self) -> tuple[Dataset, ...]:
+        """The headers (no pixels) of its instances, each once, in slice order."""
+        instances = {one.instance.sop_instance_uid: one.instance for one in self.slices}
+        return tuple(instance.header for instance in instances.values())
+
+
+def stacks_of(series: Series) -> tuple[Stack, ...]:
+    """Sort the slices of a series into stacks, the one that covers most first."""
+    slices = [Slice(instance, frame) for instance in series.instances for frame in instance.frames]
+    stacks = [stack for group in _parallel(slices) for stack in _phases(group)]
+    return tuple(sorted(stacks, key=lambda stack: -stack.coverage_mm))
+
+
+def _parallel(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Group slices of the same phase, size, spacing and orientation."""
+    groups: list[list[Slice]] = []
+    for one in slices:
+        for group in groups:
+            known = group[0].frame
+            if known.phase == one.frame.phase and known.plane.parallel_to(one.frame.plane):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return groups
+
+
+def _phases(group: list[Slice]) -> list[Stack]:
+    """Split parallel slices by acquisition where that, and not their union, makes the volumes.
+
+    The number alone decides nothing: step-and-shoot scanners count one acquisition a slice.
+    """
+    whole = _stack(group)
+    by_acquisition: dict[str, list[Slice]] = defaultdict(list)
+    for one in group:
+        by_acquisition[one.frame.acquisition].append(one)
+    parts = [_stack(part) for part in by_acquisition.values()] if 1 < len(by_acquisition) < len(group) else []
+    most = max((part.coverage_mm for part in parts), default=0.0)
+    overlapping = len(_distinct(_sorted(group))) < len(group)
+    if most > whole.coverage_mm or (overlapping and most > 0.8 * whole.coverage_mm):
+        return parts
+    return [whole]
+
+
+def _stack(group: Sequence[Slice]) -> Stack:
+    """Build the longest even run of parallel slices."""
+    ordered = _sorted(group)
+    distinct = _distinct(ordered)
+    positions = _positions(distinct)
+    runs = even_runs(positions, group[0].frame.plane.normal)
+    longest = max(runs, key=lambda run: fit_lattice(positions[run]).spacing_mm * (run.stop - run.start))
+    kept = distinct[longest]
+    notes = (
+        *_duplicates_note(len(ordered) - len(distinct)),
+        *_gaps_note(distinct, len(kept)),
+        *_lossy_note(kept),
+    )
+    return Stack(tuple(kept), fit_lattice(positions[longest]), notes)
+
+
+def _sorted(group: Sequence[Slice]) -> list[Slice]:
+    """Sort along the normal; at one position the lower instance number comes first."""
+    normal = group[0].frame.plane.normal
+    order = np.round(_positions(group) @ normal / DUPLICATE_MM) * DUPLICATE_MM
+    keys = [
+        (place, one.instance.instance_number, one.frame.number or 0, one.instance.sop_instance_uid)
+        for place, one in zip(order.tolist(), group, strict=True)
+    ]
+    return [group[i] for i in sorted(range(len(group)), key=keys.__getitem__)]
+
+
+def _distinct(ordered: Sequence[Slice]) -> list[Slice]:
+    """Keep the first slice at each position."""
+    along = _positions(ordered) @ ordered[0].frame.plane.normal
+    distinct = [0]
+    for i in range(1, len(ordered)):
+        if along[i] - along[distinct[-1]] > DUPLICATE_MM:
+            distinct.append(i)
+    return [ordered[i] for i in distinct]
+
+
+def _positions(slices: Sequence[Slice]) -> NDArray[np.float64]:
+    return np.array([one.frame.plane.position_mm for one in slices], dtype=np.float64)
+
+
+def _duplicates_note(dropped: int) -> list[str]:
+    if not dropped:
+        return []
+    return [
+        f"{_count(dropped, 'slice lies', 'slices lie')} where another one does; "
+        "the one with the lower instance number was used"
+    ]
+
+
+def _gaps_note(distinct: Sequence[Slice], kept: int) -> list[str]:
+    left = len(distinct) - kept
+    if not left:
+        return []
+    steps = [round(float(np.linalg.norm(b - a)), 2) for a, b in pairwise(_positions(distinct))]
+    return [
+        f"slices are not evenly spaced ({min(steps):g} to {max(steps):g} mm, slices may be missing): "
+        f"only the longest even run of {kept} was used, {_count(left, 'slice was', 'slices were')} left out"
+    ]
+
+
+def _lossy_note(kept: Sequence[Slice]) -> list[str]:
+    syntaxes = {one.instance.pixels.transfer_syntax_uid for one in kept if one.instance.pixels}
+    return ["the slices may be lossily compressed"] if syntaxes & MAYBE_LOSSY else []
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
