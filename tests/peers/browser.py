@@ -1,4 +1,4 @@
-"""Debian's Chromium, headless with software WebGL, driven by Playwright; it keeps what goes wrong in a page."""
+"""Debian's Chromium, headless with software WebGL, driven by Playwright; keeps what goes wrong in a page."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
