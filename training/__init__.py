@@ -1,0 +1,1 @@
+"""Annotated or synthetic CT in, a model bundle out."""

@@ -1,0 +1,153 @@
+"""Cached samples and a random generator in, one training batch out, never twice the same.
+
+What a scanner does is the phantom's part; here samples are mirrored, moved, rescaled in HU and made noisier.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.model import as_input
+from training.recipe import GraderRecipe, LocaliserRecipe
+from training.samples import Crops, Torso
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TorsoBatch:
+    """Localiser input (B, 2, Z, Y, X) and its targets (B, Z, Y, X); ``level`` is -1 outside the bodies."""
+
+    volume: Tensor
+    heat: Tensor
+    body: Tensor
+    level: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropBatch:
+    """Grader input (B, 2, S, Y, X), grades (B,) and height points (B, 6, 2) as (row, column) pixels."""
+
+    crops: Tensor
+    grade: Tensor
+    points: Tensor
+
+
+def torso_batch(torsos: list[Torso], recipe: LocaliserRecipe, rng: np.random.Generator) -> TorsoBatch:
+    """Cut random fields of view of one size from random torsos."""
+    size = _view_size(recipe, rng)
+    views = [
+        _view(torsos[rng.integers(len(torsos))], size, recipe, rng) for _ in range(recipe.schedule.batch)
+    ]
+    volume, heat, body, level = (torch.stack(list(part)) for part in zip(*views, strict=True))
+    return TorsoBatch(volume, heat, body, level)
+
+
+def _view_size(recipe: LocaliserRecipe, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Voxels of a view, each a multiple of 16: a long or a short stretch, wide or close around the spine."""
+    share = np.array([rng.uniform(0.2, 1.0), *([rng.uniform(0.45, 1.0)] * 2)])
+    voxels = np.array(recipe.view_mm) * share / recipe.voxel_mm
+    return np.maximum(16, 16 * np.round(voxels / 16)).astype(np.int64)
+
+
+def _view(
+    torso: Torso, size: NDArray[np.int64], recipe: LocaliserRecipe, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    start = _view_start(torso, size, rng)
+    hu = _cut(torso.hu, start, size, -1024).astype(np.float32)
+    body = _cut(torso.body, start, size, 0).astype(np.int64)
+    heat = heat_map(torso.centres - start, size, recipe.sigma_mm / recipe.voxel_mm)
+    hu = _thicken(hu, rng) * rng.uniform(0.95, 1.05) + rng.normal(0, 15)
+    hu = hu + rng.normal(0, rng.uniform(0, 45), hu.shape)
+    if rng.random() < 0.5:
+        hu, body, heat = hu[..., ::-1], body[..., ::-1], heat[..., ::-1]
+    hu = np.clip(hu, -1024, 3071).astype(np.int16)
+    named = torch.from_numpy(body.copy())
+    return as_input(hu), torch.from_numpy(heat.copy()), (named > 0).float(), named - 1
+
+
+def _view_start(torso: Torso, size: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Mostly around some vertebra, sometimes anywhere; a view may reach past the torso's sides, not its ends."""
+    shape = np.array(torso.hu.shape)
+    if len(torso.centres) and rng.random() < 0.85:
+        middle = torso.centres[rng.integers(len(torso.centres))]
+        start = middle - size * rng.uniform([0.1, 0.3, 0.3], [0.9, 0.7, 0.7])
+    else:
+        start = rng.uniform(0, np.maximum(1, shape - size))
+    start[0] = np.clip(start[0], 0, max(0, shape[0] - size[0]))
+    return np.asarray(np.round(start), dtype=np.int64)
+
+
+def _cut(
+    array: NDArray[np.generic], start: NDArray[np.int64], size: NDArray[np.int64], fill: int
+) -> NDArray[np.generic]:
+    low = np.clip(start, 0, array.shape)
+    high = np.clip(start + size, 0, array.shape)
+    inside = array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    padding = [(int(a - s), int(s + n - b)) for a, b, s, n in zip(low, high, start, size, strict=True)]
+    padding = [(min(before, n), min(after, n)) for (before, after), n in zip(padding, size, strict=True)]
+    return np.pad(inside, padding, constant_values=fill)
+
+
+def heat_map(centres: NDArray[np.float64], size: NDArray[np.int64], sigma: float) -> NDArray[np.float32]:
+    """Gaussians of ``sigma`` voxels around centres (N, 3), 1 at the voxel nearest to each."""
+    heat = np.zeros(tuple(size), np.float32)
+    axes = [np.arange(n, dtype=np.float32) for n in size]
+    for centre in np.round(centres):
+        if (centre < 0).any() or (centre >= size).any():
+            continue
+        along = [np.exp(-((axis - c) ** 2) / (2 * sigma**2)) for axis, c in zip(axes, centre, strict=True)]
+        np.maximum(heat, along[0][:, None, None] * along[1][:, None] * along[2], out=heat)
+    return heat
+
+
+def _thicken(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Sometimes average neighbouring slices, as thick slices do."""
+    if rng.random() < 0.6:
+        return hu
+    share = rng.uniform(0, 1 / 3)
+    return hu * (1 - 2 * share) + share * (np.roll(hu, 1, 0) + np.roll(hu, -1, 0))
+
+
+def crop_batch(crops: Crops, recipe: GraderRecipe, rng: np.random.Generator) -> CropBatch:
+    """Draw crops by the recipe's share of each grade and change each at random."""
+    grades = rng.choice(4, recipe.schedule.batch, p=recipe.grade_shares)
+    chosen = np.array([rng.choice(crops.of_grade(int(grade))) for grade in grades])
+    hu = torch.stack([as_input(_vary(crops.hu[index], rng)) for index in chosen])
+    points = torch.from_numpy(crops.points[chosen]).float()
+    mirrored = torch.from_numpy(rng.random(len(chosen)) < 0.5)
+    hu[mirrored] = hu[mirrored].flip(2)
+    hu, points = _move(hu, points, rng)
+    return CropBatch(hu, torch.from_numpy(crops.grade[chosen]).long(), points)
+
+
+def _vary(hu: NDArray[np.int16], rng: np.random.Generator) -> NDArray[np.int16]:
+    changed = hu.astype(np.float32) * rng.uniform(0.9, 1.1) + rng.normal(0, 25)
+    if rng.random() < 0.5:
+        changed += rng.normal(0, rng.uniform(0, 40), hu.shape).astype(np.float32)
+    return np.clip(changed, -1024, 3071).astype(np.int16)
+
+
+def _move(hu: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Turn by some degrees, zoom a little and shift in the sagittal plane, the points with the picture."""
+    count, _, slices, rows, columns = hu.shape
+    angle = torch.from_numpy(rng.normal(0, np.radians(4), count)).float()
+    zoom = torch.from_numpy(rng.uniform(0.93, 1.07, count)).float()
+    shift = torch.from_numpy(rng.normal(0, 2, (count, 2))).float()
+    cosine, sine = zoom * angle.cos(), zoom * angle.sin()
+    # A pixel at (row, column) from the middle of the new crop comes from matrix @ pixel + shift of the old.
+    matrix = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+    middle = torch.tensor([(rows - 1) / 2, (columns - 1) / 2])
+    row, column = torch.meshgrid(torch.arange(rows) * 1.0, torch.arange(columns) * 1.0, indexing="ij")
+    target = torch.stack([row, column], -1).reshape(-1, 2) - middle
+    source = target @ matrix.transpose(1, 2) + shift[:, None]
+    grid = (source / torch.tensor([rows / 2, columns / 2])).flip(-1).reshape(count, rows, columns, 2)
+    picture = hu.reshape(count, 2 * slices, rows, columns)
+    moved = F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    back = torch.linalg.inv(matrix)
+    moved_points = (points - middle - shift[:, None]) @ back.transpose(1, 2) + middle
+    return moved.reshape(hu.shape), moved_points
+
+

@@ -1,0 +1,50 @@
+"""A network with its optimiser in, files to go on from out: safetensors for tensors, JSON for the step."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+
+def save_checkpoint(folder: Path, step: int, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Write the state after ``step`` steps; a stop half-way leaves the earlier checkpoint whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
+    for number, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
+    target = folder / f"step-{step:06d}.safetensors"
+    save_file(tensors, target)
+    pointer = folder / "latest.json.part"
+    pointer.write_text(json.dumps({"step": step, "file": target.name}), encoding="utf-8")
+    pointer.replace(folder / "latest.json")
+    for older in folder.glob("step-*.safetensors"):
+        if older != target:
+            older.unlink()
+
+
+def load_checkpoint(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    """Restore the latest checkpoint, if there is one, and return how many steps it had made."""
+    if not (folder / "latest.json").is_file():
+        return 0
+    latest = json.loads((folder / "latest.json").read_text(encoding="utf-8"))
+    tensors = load_file(folder / latest["file"])
+    network.load_state_dict(_under(tensors, "network."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _under(tensors, "optimiser.").items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return int(latest["step"])
+
+
+def load_network(folder: Path, network: nn.Module) -> int:
+    """Restore the network alone from the latest checkpoint; raises FileNotFoundError where there is none."""
+    latest = json.loads((folder / "latest.json").read_text(encoding="utf-8"))
+    network.load_state_dict(_under(load_file(folder / latest["file"]), "network."))
+    return int(latest["step"])
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,156 @@
+"""A random generator in; a whole spine, C1 to S1, placed and oriented in LPS mm, out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.levels import GRADED_LEVELS, LEVELS
+from training.phantom.anatomy import SIZES, shapes
+from training.phantom.bodies import Build, collapse_to, draw_body, draw_build, draw_collapse
+from training.phantom.body import Body
+from training.phantom.spines import draw_steps, source_sacral_step
+from training.phantom.truth import losses
+
+Array = NDArray[np.float64]
+
+KYPHOSIS_SHARE = 0.6
+"""How much of a wedge's angle the spine above it takes on; the discs take the rest."""
+SACRAL_SLOPE_RAD = np.radians(38)
+"""Tilt of S1's end plate in the source mesh."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A vertebra's shape and place.
+
+    ``arch`` counts in the shapes' arches; ``arch_scale`` multiplies its mm; ``mirrored`` swaps left and right.
+    ``body`` is None for C1 and C2, whose template is whole.
+    """
+
+    level: str
+    centre: Array
+    axes: Array
+    body: Body | None
+    arch: int
+    arch_scale: float
+    mirrored: bool
+    collapsed: bool
+
+
+def unit(vector: Array) -> Array:
+    """``vector`` at length 1."""
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def frame(superior: Array, turn: float) -> Array:
+    """Rows left, posterior, superior; posterior stays in the patient's sagittal plane but for ``turn`` (radians)."""
+    superior = unit(superior)
+    posterior = unit(np.array([0.0, 1.0, 0.0]) - superior[1] * superior)
+    left = np.cross(posterior, superior)
+    return np.stack([
+        left * np.cos(turn) + posterior * np.sin(turn),
+        posterior * np.cos(turn) - left * np.sin(turn),
+        superior,
+    ])  # fmt: skip
+
+
+def _rotate_x(vector: Array, angle: float) -> Array:
+    x, y, z = vector
+    return np.array([x, y * np.cos(angle) - z * np.sin(angle), y * np.sin(angle) + z * np.cos(angle)])
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Independent generators, one a question, so that no answer can tell another."""
+
+    geometry: np.random.Generator
+    shape: np.random.Generator
+    grade: np.random.Generator
+    collapse: np.random.Generator
+
+
+def draw_column(streams: Streams, wanted: dict[str, float]) -> tuple[Placed, ...]:
+    """Draw the spine; ``wanted`` gives the raw loss of the levels that collapse."""
+    steps = draw_steps(streams.geometry, curvature=float(streams.geometry.uniform(0.7, 1.25)))
+    stature = float(np.clip(np.linalg.norm(steps[7:23], axis=1).mean() / 28.1, 0.82, 1.18))
+    build = draw_build(stature, streams.shape)
+    bodies = _draw_bodies(build, streams, wanted)
+    lost, wedge = _lost_height(bodies, wanted)
+    centres = _stack(steps, lost, wedge)
+    axes = _orient(centres, streams.geometry)
+    levels = shapes().levels.astype(int)
+    placed = []
+    for i, level in enumerate(LEVELS):
+        candidates = np.flatnonzero(levels == min(i, 23))
+        arch = int(streams.shape.choice(candidates))
+        placed.append(
+            Placed(level, centres[i], axes[i], bodies[i], arch, stature, bool(streams.shape.random() < 0.5), level in wanted)
+        )  # fmt: skip
+    return tuple(placed)
+
+
+def _draw_bodies(build: Build, streams: Streams, wanted: dict[str, float]) -> list[Body | None]:
+    bodies = [None if level in {"C1", "C2"} else draw_body(level, build, streams.shape) for level in LEVELS]
+    known = [i for i, body in enumerate(bodies) if body is not None]
+    heights = np.array([bodies[i].heights_mm() for i in known])  # type: ignore[union-attr]
+    reference = losses([LEVELS[i] for i in known], heights)[2]
+    for i, mm in zip(known, reference, strict=True):
+        collapse = draw_collapse(streams.collapse)
+        body = bodies[i]
+        if LEVELS[i] in wanted and body is not None:
+            bodies[i] = collapse_to(body, collapse, wanted[LEVELS[i]], float(mm) * 0.985)
+    return bodies
+
+
+def _lost_height(bodies: list[Body | None], wanted: dict[str, float]) -> tuple[Array, Array]:
+    """Height (mm) by which each collapsed body shortens the spine, and the angle (radians) by which it bends it."""
+    lost, wedge = np.zeros(len(LEVELS)), np.zeros(len(LEVELS))
+    for i, body in enumerate(bodies):
+        if LEVELS[i] in wanted and body is not None:
+            a, _, p = body.heights_mm()
+            size = SIZES[LEVELS[i]]
+            lost[i] = max(size.posterior_mm * (1 + size.wedge) / 2 - (a + p) / 2, 0)
+            wedge[i] = np.arctan2(p - a - size.posterior_mm * (1 - size.wedge), 1.6 * body.half_depth_mm)
+    return lost, wedge
+
+
+def _stack(steps: Array, lost: Array, wedge: Array) -> Array:
+    """Body centres from S1 upwards; L3 comes to lie at the origin."""
+    centres = [np.zeros(3)]
+    angle = 0.0
+    for i in range(len(steps) - 1, -1, -1):
+        angle += KYPHOSIS_SHARE * (wedge[i] + wedge[i + 1]) / 2
+        step = -steps[i]
+        length = np.linalg.norm(step)
+        step = step * (1 - min(0.42 * (lost[i] + lost[i + 1]) / length, 0.45))
+        centres.append(centres[-1] + _rotate_x(step, angle))
+    stacked = np.array(centres[::-1])
+    return np.asarray(stacked - stacked[LEVELS.index("L3")])
+
+
+def _orient(centres: Array, rng: np.random.Generator) -> list[Array]:
+    steps = -np.diff(centres, axis=0)
+    units = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    twist = np.gradient(np.gradient(centres[:, 0])) * 0.06
+    axes = []
+    for i, level in enumerate(LEVELS):
+        above, below = units[max(i - 1, 0)], units[min(i, len(units) - 1)]
+        superior = above + below
+        if level == "S1":
+            # The sacrum turns with the step that leads to it: see `sacrum_turn`.
+            superior = _rotate_x(
+                np.array([0.0, -np.sin(SACRAL_SLOPE_RAD), np.cos(SACRAL_SLOPE_RAD)]), sacrum_turn(centres)
+            )
+        superior = unit(superior) + np.clip(rng.normal(0, [0.02, 0.025, 0]), -0.05, 0.05)
+        axes.append(frame(superior, float(np.clip(twist[i] + rng.normal(0, 0.02), -0.3, 0.3))))
+    return axes
+
+
+def sacrum_turn(centres: Array) -> float:
+    """Angle (radians, about x) between the source mesh's L5→S1 step and the drawn one."""
+    drawn, source = centres[-1] - centres[-2], source_sacral_step()
+    return float(np.arctan2(drawn[1], -drawn[2]) - np.arctan2(source[1], -source[2]))
+
+
+GRADED = tuple(level for level in LEVELS if level in GRADED_LEVELS)
