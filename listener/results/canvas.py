@@ -1,0 +1,80 @@
+"""A picture to draw text and lines on, smooth at any size: drawn at twice the size, then halved."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+Spot = tuple[float, float]
+"""(column, row) in pixels of the finished picture."""
+
+FINER: Final = 2
+HALO: Final[Colour] = (0, 0, 0)
+
+
+class Canvas:
+    """Text and lines over a grey picture. Every length is in pixels of the finished picture."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self._base = Image.new("RGB", (columns, rows))
+        self._ink = Image.new("RGBA", (columns * FINER, rows * FINER))
+        self._pen = ImageDraw.Draw(self._ink)
+
+    def picture(self, grey: NDArray[np.uint8], left: int, top: int) -> None:
+        """Lay a grey picture (rows, columns) under the ink."""
+        self._base.paste(Image.fromarray(grey).convert("RGB"), (left, top))
+
+    def text(
+        self, words: str, at: Spot, size: float, colour: Colour, *, anchor: str = "ls", halo: float = 0.0
+    ) -> None:
+        """Write one line at ``at``; ``anchor`` is Pillow's (left, baseline: "ls")."""
+        self._pen.text(
+            (at[0] * FINER, at[1] * FINER), words, fill=(*colour, 255), font=_font(size), anchor=anchor,
+            stroke_width=halo * FINER, stroke_fill=(*HALO, 255),
+        )  # fmt: skip
+
+    def line(self, spots: Sequence[Spot], width: float, colour: Colour, opacity: float = 1.0) -> None:
+        """Draw a line through ``spots`` with round corners."""
+        fill = (*colour, round(255 * opacity))
+        path = [(x * FINER, y * FINER) for x, y in spots]
+        self._pen.line(path, fill=fill, width=round(width * FINER), joint="curve")
+
+    def dot(self, at: Spot, radius: float, colour: Colour) -> None:
+        """Draw a filled circle."""
+        self._pen.circle((at[0] * FINER, at[1] * FINER), radius * FINER, fill=(*colour, 255))
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return the finished picture, uint8 (rows, columns, 3)."""
+        ink = self._ink.resize(self._base.size, Image.Resampling.BOX)
+        merged = self._base.copy()
+        merged.paste(ink, mask=ink.getchannel("A"))
+        return np.array(merged, dtype=np.uint8)
+
+
+def text_width(words: str, size: float) -> float:
+    """Return how wide a line comes out, in pixels of the finished picture."""
+    return _font(size).getlength(words) / FINER
+
+
+def wrapped(words: str, size: float, width: float) -> list[str]:
+    """Break a text into lines no wider than ``width``; a longer word keeps its own line."""
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+@cache
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """Pillow's own scalable font: no picture depends on what fonts a machine has."""
+    font = ImageFont.load_default(size=size * FINER)
+    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
+    return font

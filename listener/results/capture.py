@@ -1,0 +1,82 @@
+"""From a finished picture to a Secondary Capture image (PS3.3 A.8.1) of the study."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from listener.results import codes, wording
+from listener.results.identity import MANUFACTURER, MODEL_NAME
+from listener.results.statement import Statement
+from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+
+SERIES_NUMBER: Final = 9011
+
+
+def secondary_capture(statement: Statement, picture: NDArray[np.uint8]) -> Dataset:
+    """Return the picture (rows, columns, 3; RGB) as a data set.
+
+    It has no Pixel Spacing, because its text margins are not to scale, and no Frame of Reference.
+    """
+    capture = Dataset()
+    put_in_study(capture, statement.context)
+    put_equipment(capture, statement.product)
+    put_time(capture, statement.created_at)
+    capture.SOPClassUID = SecondaryCaptureImageStorage
+    capture.SOPInstanceUID = statement.key.uid("overview")
+    capture.SeriesInstanceUID = statement.key.uid("overview series")
+    capture.SeriesNumber = SERIES_NUMBER
+    capture.InstanceNumber = 1
+    capture.SeriesDescription = wording.OVERVIEW_SERIES
+    capture.Modality = "OT"
+    capture.BodyPartExamined = "SPINE"
+    capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+    capture.ImageComments = wording.RESEARCH_ONLY
+    capture.BurnedInAnnotation = "YES"
+    capture.RecognizableVisualFeatures = "NO"
+    capture.LossyImageCompression = "00"
+    _put_capture_device(capture, statement)
+    _put_derivation(capture, statement)
+    _put_pixels(capture, picture)
+    return capture
+
+
+def _put_capture_device(capture: Dataset, statement: Statement) -> None:
+    capture.ConversionType = "WSD"
+    capture.SecondaryCaptureDeviceManufacturer = MANUFACTURER
+    capture.SecondaryCaptureDeviceManufacturerModelName = MODEL_NAME
+    capture.SecondaryCaptureDeviceSoftwareVersions = statement.product.version
+    capture.DateOfSecondaryCapture = capture.ContentDate
+    capture.TimeOfSecondaryCapture = capture.ContentTime
+
+
+def _put_derivation(capture: Dataset, statement: Statement) -> None:
+    """Say which images it comes from and how; without anatomy in it, it is text about them."""
+    context = statement.context
+    capture.SourceImageSequence = [_source_item(header, context) for header in context.headers]
+    capture.PatientOrientation = ""
+    if statement.volume is not None:
+        capture.PatientOrientation = ["P", "F"]
+        capture.DerivationDescription = wording.DERIVATION
+        capture.DerivationCodeSequence = [codes.REFORMATTING]
+
+
+def _source_item(header: Dataset, context: StudyContext) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = context.sop_class_uids[str(header.SOPInstanceUID)]
+    item.ReferencedSOPInstanceUID = header.SOPInstanceUID
+    item.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE]
+    return item
+
+
+def _put_pixels(capture: Dataset, picture: NDArray[np.uint8]) -> None:
+    capture.Rows, capture.Columns = picture.shape[:2]
+    capture.SamplesPerPixel = 3
+    capture.PhotometricInterpretation = "RGB"
+    capture.PlanarConfiguration = 0
+    capture.BitsAllocated = capture.BitsStored = 8
+    capture.HighBit = 7
+    capture.PixelRepresentation = 0
+    capture.PixelData = picture.tobytes() + b"\0" * (picture.size % 2)

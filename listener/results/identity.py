@@ -1,0 +1,84 @@
+"""From what was screened, and by which model, to the UIDs of the objects that say so.
+
+The same study, images, model and options always give the same UIDs, so sending a result again is sending the
+same object again. UIDs are UUIDs of version 5 under the root 2.25 (PS3.5 B.2).
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from inference.findings import StudyReport
+
+MANUFACTURER: Final = "Faintline"
+MODEL_NAME: Final = "Faintline vertebral fracture screening"
+
+FORM: Final = 1
+"""Raised whenever the tree of the report or the layout of the picture changes: other content, other UIDs."""
+
+_NAMESPACE: Final = uuid.UUID("6c43d5d4-b350-42df-acc5-9ab0f890c6bf")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The software that speaks: its release, as the report and the picture name it."""
+
+    version: str
+
+
+def derived_uid(*parts: str) -> UID:
+    """Return the UID that always belongs to ``parts``."""
+    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(parts)).int}")
+
+
+CODING_SCHEME_UID: Final = derived_uid("coding scheme")
+IMPLEMENTATION_CLASS_UID: Final = derived_uid("implementation class")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultKey:
+    """SHA-256 (hex) over everything that decides a study's result."""
+
+    digest: str
+
+    def uid(self, *parts: str) -> UID:
+        """Return the UID of one thing (an object, a series, a tracked vertebra) under this key."""
+        return derived_uid(self.digest, *parts)
+
+
+def result_key(report: StudyReport, sop_instance_uids: Iterable[str]) -> ResultKey:
+    """Make the key of ``report`` over the instances that were screened.
+
+    The numbers found are left out on purpose: another processor may differ in the last digit, and a repeated
+    run must not send a second report. The reason of a failure is part of the key, because the study may well
+    be analysed later, and that result must not pass for the failed one.
+    """
+    facts = {
+        "form": FORM,
+        "study": report.study_instance_uid,
+        "series": report.series_instance_uid,
+        "instances": sorted(set(sop_instance_uids)),
+        "model": [report.model.name, report.model.version, report.model.weights_sha256],
+        "options": [int(report.flag_grade), int(report.possible_grade)],
+        "not analysed": report.not_analysed,
+    }
+    return ResultKey(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest())
+
+
+def device_uid(product: Product) -> UID:
+    """Return the Device Observer UID (121012 DCM) of a release."""
+    return derived_uid("device", product.version)
+
+
+def is_own(header: Dataset) -> bool:
+    """Whether an instance is one of our results that came back (by its General Equipment module)."""
+    return (
+        str(header.get("Manufacturer") or "").strip() == MANUFACTURER
+        and str(header.get("ManufacturerModelName") or "").strip() == MODEL_NAME
+    )

@@ -1,0 +1,121 @@
+"""From vertebrae to the notes beside the picture: what each says, and where it stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+from inference.findings import Assessment, Grade, VertebraFinding
+from listener.results import wording
+from listener.results.canvas import Colour, wrapped
+from listener.results.outcome import Outcome, probability
+
+# Told apart by brightness too, and always said in words as well: readers differ in how they see colours.
+NORMAL: Final[Colour] = (134, 207, 178)
+GREY: Final[Colour] = (150, 156, 164)
+PLAIN: Final[Colour] = (226, 230, 235)
+GRADE_COLOURS: Final[dict[Grade, Colour]] = {
+    Grade.NORMAL: NORMAL,
+    Grade.MILD: (247, 225, 84),
+    Grade.MODERATE: (255, 159, 28),
+    Grade.SEVERE: (255, 92, 76),
+}
+TITLE_SIZE: Final = 20.0
+DETAIL_SIZE: Final = 15.5
+SHORT_SIZE: Final = 15.5
+LEADING: Final = 1.28
+GAP: Final = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note in the margin.
+
+    Attributes
+    ----------
+    finding : the vertebra its line leads to
+    title, details : the first line, and the smaller ones below
+    short : all of it in one line, for a spine with many notes
+    size : of the title, in pixels
+    """
+
+    finding: VertebraFinding
+    title: str
+    details: tuple[str, ...]
+    short: str
+    colour: Colour
+    size: float = TITLE_SIZE
+
+    @property
+    def height(self) -> float:
+        """In pixels."""
+        return LEADING * (self.size + DETAIL_SIZE * len(self.details))
+
+
+def notes(outcome: Outcome, flag_grade: Grade, possible_grade: Grade, width: float) -> tuple[Note, ...]:
+    """Return the notes from head to foot; vertebrae missed in a row for one reason share one."""
+    found = [_flagged(finding, flag_grade) for finding in outcome.flagged]
+    found += [_possible(finding, possible_grade) for finding in outcome.possible]
+    runs = groupby(outcome.missed, lambda finding: finding.not_assessed)
+    found += [_missed(list(run), str(reason), width) for reason, run in runs]
+    return tuple(sorted(found, key=lambda note: -note.finding.centre_lps_mm[2]))
+
+
+def spread(wanted: Sequence[float], heights: Sequence[float], top: float, bottom: float) -> list[float]:
+    """Return where each note's top goes: in order, apart, inside, and near where it wants to be."""
+    tops: list[float] = []
+    at = top
+    for want, height in zip(wanted, heights, strict=True):
+        at = max(at, want)
+        tops.append(at)
+        at += height + GAP
+    limit = bottom
+    for i in reversed(range(len(tops))):
+        tops[i] = min(tops[i], limit - heights[i])
+        limit = tops[i] - GAP
+    return tops
+
+
+def fitted(full: Sequence[Note], room: float) -> tuple[Note, ...]:
+    """Return the notes as they are if they fit into ``room`` pixels, or each in one line."""
+    if sum(note.height + GAP for note in full) <= room:
+        return tuple(full)
+    return tuple(replace(note, title=note.short, details=(), size=SHORT_SIZE) for note in full)
+
+
+def _flagged(finding: VertebraFinding, least: Grade) -> Note:
+    found = finding.assessment
+    assert found is not None
+    grade, numbers = f"Genant {found.grade:d}", _numbers(finding, found, least)
+    return Note(
+        finding=finding,
+        title=f"{finding.name}  suspected fracture, {grade}",
+        details=(f"{wording.GRADE_WORDS[found.grade]}, {wording.shape(found)}, {numbers}",),
+        short=f"{finding.name}  suspected, {grade}, {wording.shape(found)}, {numbers}",
+        colour=GRADE_COLOURS[found.grade],
+    )
+
+
+def _possible(finding: VertebraFinding, least: Grade) -> Note:
+    found = finding.assessment
+    assert found is not None
+    numbers = _numbers(finding, found, least)
+    return Note(
+        finding=finding,
+        title=f"{finding.name}  possible mild deformity",
+        details=(f"{wording.shape(found)}, {numbers}",),
+        short=f"{finding.name}  possible, {numbers}",
+        colour=GRADE_COLOURS[found.grade],
+    )
+
+
+def _missed(run: Sequence[VertebraFinding], reason: str, width: float) -> Note:
+    title = f"{wording.level_list(run)}  NOT assessed"
+    lines = tuple(wrapped(reason, DETAIL_SIZE, width))
+    return Note(run[len(run) // 2], title, lines, f"{title}: {reason}", GREY)
+
+
+def _numbers(finding: VertebraFinding, found: Assessment, least: Grade) -> str:
+    certainty = f"certainty {wording.percent(probability(found, least))}"
+    unsure = ", level uncertain" if wording.is_level_unsure(finding) else ""
+    return f"height loss {found.height_loss_percent:.0f}%, {certainty}{unsure}"

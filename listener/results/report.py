@@ -1,0 +1,104 @@
+"""From a study report to a Structured Report: Comprehensive 3D SR, template TID 1500 (PS3.16)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from highdicom import sr
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from listener.results import codes, wording
+from listener.results.groups import Group, coverage_group, observer, vertebra_group
+from listener.results.outcome import Answer
+from listener.results.region import Region, first_region, vertebra_region, whole_image
+from listener.results.statement import Statement
+from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+
+SERIES_NUMBER: Final = 9001
+
+_LIBRARY_NEEDS: Final = (
+    "Modality", "Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient",
+    "SliceThickness",
+)  # fmt: skip
+
+
+def structured_report(statement: Statement) -> Dataset:
+    """Return the report as a data set with its file meta information."""
+    context, key = statement.context, statement.key
+    groups = _groups(statement)
+    shown = {region.source.sop_instance_uid for _, region in groups}
+    content = sr.MeasurementReport(
+        observation_context=observer(statement.product),
+        procedure_reported=codes.CT_UNSPECIFIED_REGION,
+        imaging_measurements=[group for group, _ in groups],
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(codes.ENGLISH),
+        referenced_images=_library(context, shown) or None,
+    )
+    document = sr.Comprehensive3DSR(
+        evidence=[_evidence(header, context) for header in context.headers],
+        content=content[0],
+        series_instance_uid=key.uid("report series"),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=key.uid("report"),
+        instance_number=1,
+        manufacturer=None,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        series_description=wording.REPORT_SERIES,
+    )
+    put_in_study(document, context)
+    put_equipment(document, statement.product)
+    put_time(document, statement.created_at)
+    document.CodingSchemeIdentificationSequence = [codes.scheme_declaration()]
+    return document
+
+
+def _groups(statement: Statement) -> list[tuple[Group, Region]]:
+    """The vertebrae first, then how far the answer reaches unless the vertebrae say it all."""
+    report, outcome, key, volume = statement.report, statement.outcome, statement.key, statement.volume
+    groups = []
+    if outcome.answer is Answer.NOT_ANALYSED or volume is None:
+        region = _any_image(statement.context)
+    else:
+        region = first_region(outcome.assessed, volume)
+        for finding in (*outcome.flagged, *outcome.possible):
+            own = vertebra_region(finding, volume)
+            groups.append((vertebra_group(finding, outcome, report, own, key), own))
+    if outcome.answer is not Answer.FLAGGED or outcome.is_partial or report.notes:
+        groups.append((coverage_group(outcome, report, region, key), region))
+    return groups
+
+
+def _any_image(context: StudyContext) -> Region:
+    """The middle one of the images whose size is known, or of all."""
+    images = [header for header in context.headers if header.get("Rows") and header.get("Columns")]
+    header = (images or context.headers)[len(images or context.headers) // 2]
+    return whole_image(header, context.sop_class_uids[str(header.SOPInstanceUID)])
+
+
+def _evidence(header: Dataset, context: StudyContext) -> Dataset:
+    """What the evidence sequence needs of an image; the rest is copied by `put_in_study`, untouched."""
+    item = Dataset()
+    item.SOPInstanceUID = header.SOPInstanceUID
+    item.SOPClassUID = context.sop_class_uids[str(header.SOPInstanceUID)]
+    item.StudyInstanceUID = context.study_instance_uid
+    item.SeriesInstanceUID = header.SeriesInstanceUID
+    for keyword in (
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
+        "AccessionNumber",
+        "StudyID",
+    ):
+        setattr(item, keyword, "")
+    item.StudyDate = item.StudyTime = None
+    return item
+
+
+def _library(context: StudyContext, shown: set[str]) -> Sequence[Dataset]:
+    """The images that regions lie on, where their headers tell all that TID 1600 asks for."""
+    headers = [header for header in context.headers if str(header.SOPInstanceUID) in shown]
+    return [header for header in headers if all(header.get(need) for need in _LIBRARY_NEEDS)]

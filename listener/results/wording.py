@@ -1,0 +1,156 @@
+"""From findings to sentences: every sentence a radiologist reads in the report or the picture is made here.
+
+All text is ASCII, so that it fits whatever character set the study's patient data uses. None of it names the
+patient.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from inference.findings import Assessment, Grade, SeriesVerdict, StudyReport, VertebraFinding
+from inference.levels import LEVELS
+from listener.results.outcome import Answer, Outcome, probability
+
+RESEARCH_ONLY: Final = "FOR RESEARCH USE ONLY"
+DISCLAIMER: Final = "Suspected findings of a computer program, not verified by a physician."
+AGE_UNKNOWN: Final = "The age of a fracture is not determined."
+REPORT_SERIES: Final = "Faintline AI report (research use only)"
+OVERVIEW_SERIES: Final = "Faintline AI overview (research use only)"
+DERIVATION: Final = (
+    "Mean of a 5 mm slab, reformatted along the vertebral body centres, with text and outlines"
+)
+
+GRADE_WORDS: Final = {
+    Grade.NORMAL: "normal",
+    Grade.MILD: "mild",
+    Grade.MODERATE: "moderate",
+    Grade.SEVERE: "severe",
+}
+UNSURE_LEVEL: Final = 0.8
+"""Below this confidence of the numbering the reader is told to check the level."""
+
+
+def percent(share: float) -> str:
+    """Return a probability as whole per cent; a program is never entirely sure, so never 0 or 100."""
+    rounded = round(100 * share)
+    return ">99%" if rounded > 99 else "<1%" if rounded < 1 else f"{rounded}%"
+
+
+def level_list(findings: Sequence[VertebraFinding]) -> str:
+    """Return levels in runs: ``T10-L5``, ``T4-T6, L1``, ``2 unnumbered``."""
+    numbers = [LEVELS.index(f.level) for f in findings if f.level in LEVELS]
+    runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
+    names = [LEVELS[run[0]] if len(run) == 1 else f"{LEVELS[run[0]]}-{LEVELS[run[-1]]}" for run in runs]
+    names += [str(f.level) for f in findings if f.level is not None and f.level not in LEVELS]
+    unnumbered = sum(finding.level is None for finding in findings)
+    return ", ".join(names + ([f"{unnumbered} unnumbered"] if unnumbered else []))
+
+
+def counted(findings: Sequence[VertebraFinding]) -> str:
+    """Return ``8 levels T10-L5`` or ``1 level L2``."""
+    return f"{len(findings)} level{'' if len(findings) == 1 else 's'} {level_list(findings)}"
+
+
+def assessed_levels(outcome: Outcome) -> str:
+    """Return what was looked at: ``8 levels T10-L5 assessed``."""
+    return f"{counted(outcome.assessed)} assessed"
+
+
+def not_assessed(findings: Sequence[VertebraFinding]) -> str:
+    """Return the levels that were not assessed, with the reasons: ``T9: cut off by the scan; L5: metal``."""
+    runs = groupby(findings, lambda finding: finding.not_assessed)
+    return "; ".join(f"{level_list(list(run))}: {reason}" for reason, run in runs)
+
+
+def shape(assessment: Assessment) -> str:
+    """Return the deformity's name for a sentence."""
+    return "shape not classified" if assessment.deformity is None else assessment.deformity.value
+
+
+def flagged_sentence(finding: VertebraFinding, assessment: Assessment, least: Grade) -> str:
+    """Return the label of a suspected fracture."""
+    return (
+        f"{finding.name}: suspected compression fracture, Genant {assessment.grade:d} ({shape(assessment)}), "
+        f"{_numbers(finding, assessment, least)}"
+    )
+
+
+def possible_sentence(finding: VertebraFinding, assessment: Assessment, least: Grade) -> str:
+    """Return the label of a possible mild deformity: worded so that nobody takes it for a fracture."""
+    return (
+        f"{finding.name}: possible mild deformity, Genant {assessment.grade:d} ({shape(assessment)}), "
+        f"below the threshold for a suspected fracture, {_numbers(finding, assessment, least)}"
+    )
+
+
+def _numbers(finding: VertebraFinding, assessment: Assessment, least: Grade) -> str:
+    loss = f"height loss {assessment.height_loss_percent:.0f}%"
+    certainty = f"certainty {percent(probability(assessment, least))}"
+    return f"{loss}, {certainty}{', level uncertain' if is_level_unsure(finding) else ''}"
+
+
+def is_level_unsure(finding: VertebraFinding) -> bool:
+    """Whether the reader should check the numbering."""
+    return finding.level is None or finding.level_confidence < UNSURE_LEVEL
+
+
+def coverage_sentence(outcome: Outcome) -> str:
+    """Return the label of the group that says how far the answer reaches."""
+    if outcome.answer is Answer.NOT_ANALYSED:
+        return f"Not analysed: {outcome.reason}"
+    missed = f" NOT assessed - {not_assessed(outcome.missed)}." if outcome.missed else ""
+    if outcome.answer is Answer.NONE:
+        return f"No vertebral fracture detected ({assessed_levels(outcome)}).{missed}"
+    if outcome.answer is Answer.POSSIBLE:
+        possible = f"possible mild deformity at {level_list(outcome.possible)}"
+        return f"No suspected fracture, but {possible} ({assessed_levels(outcome)}).{missed}"
+    return f"Suspected fracture at {level_list(outcome.flagged)} ({assessed_levels(outcome)}).{missed}"
+
+
+def headline(outcome: Outcome) -> str:
+    """Return the picture's answer in one line, without the levels."""
+    count = len(outcome.flagged)
+    if outcome.answer is Answer.FLAGGED:
+        return f"{count} suspected vertebral fracture{'' if count == 1 else 's'}"
+    if outcome.answer is Answer.NOT_ANALYSED:
+        return "NOT ANALYSED"
+    if outcome.answer is Answer.POSSIBLE:
+        return "Possible mild deformity only"
+    return "No fracture in the levels assessed" if outcome.is_partial else "No vertebral fracture detected"
+
+
+def sublines(outcome: Outcome, report: StudyReport) -> tuple[str, ...]:
+    """Return what stands under the headline: which levels, what limits the answer, or why there is none."""
+    if outcome.answer is Answer.NOT_ANALYSED:
+        reason = str(outcome.reason)
+        silence = "This says nothing about the presence or absence of fractures."
+        return f"{reason[:1].upper()}{reason[1:].rstrip('.')}.", silence, *report.notes
+    missed = f" {len(outcome.missed)} in view NOT assessed." if outcome.missed else ""
+    levels = f"{assessed_levels(outcome)}.{missed}"
+    flagged = f"Suspected: {level_list(outcome.flagged)}. " if outcome.flagged else ""
+    possible = f"Possible mild deformity: {level_list(outcome.possible)}." if outcome.possible else ""
+    return tuple(line for line in (flagged + possible, levels, *report.notes) if line)
+
+
+def banner(version: str) -> str:
+    """Return the mark over the picture."""
+    return f"Faintline {version}   AI RESULT - {RESEARCH_ONLY}"
+
+
+def series_line(verdict: SeriesVerdict) -> str:
+    """Return one series of a study that was not analysed, and why it was not."""
+    number = "Series" if verdict.series_number is None else f"Series {verdict.series_number}"
+    images = f"{verdict.instances} image{'' if verdict.instances == 1 else 's'}"
+    return f"{number} ({verdict.modality}, {images}): {verdict.reason}"
+
+
+def provenance(report: StudyReport, version: str) -> tuple[str, ...]:
+    """Return the small print under the picture."""
+    series = next(
+        (v for v in report.series_choice if v.series_instance_uid == report.series_instance_uid), None
+    )
+    number = f"series {series.series_number}" if series and series.series_number is not None else "series"
+    source = f"Source: {number}, {series.instances} images" if series else "Source: no series was analysed"
+    model = f"Faintline {version}, model {report.model.name} {report.model.version}"
+    return source, f"{model} ({report.model.weights_sha256[:8]})"
