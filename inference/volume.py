@@ -77,8 +77,10 @@ def sample(volume: Volume, grid: Grid, fill_hu: int = AIR_HU) -> NDArray[np.int1
     The image is handed to SimpleITK in index space and the whole geometry sits in one affine transform, so
     that sheared volumes need no special case.
     """
-    image = sitk.GetImageFromArray(volume.voxels)
     to_index = np.linalg.inv(volume.affine) @ grid.affine
+    start, voxels = _window(volume, grid, to_index)
+    image = sitk.GetImageFromArray(voxels)
+    to_index[:3, 3] -= start
     transform = sitk.AffineTransform(3)
     # SimpleITK orders axes (column, row, slice): reverse both sides of the matrix.
     transform.SetMatrix(to_index[:3, :3][::-1, ::-1].ravel().tolist())
@@ -88,6 +90,16 @@ def sample(volume: Volume, grid: Grid, fill_hu: int = AIR_HU) -> NDArray[np.int1
         (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1, 0, 0, 0, 1, 0, 0, 0, 1), fill_hu, sitk.sitkInt16,
     )  # fmt: skip
     return np.asarray(sitk.GetArrayFromImage(resampled), dtype=np.int16)
+
+
+def _window(volume: Volume, grid: Grid, to_index: Affine) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """The part of the volume that ``grid`` touches and where it starts: a small crop copies little."""
+    corners = np.array(np.meshgrid(*[(0, size - 1) for size in grid.shape])).reshape(3, -1)
+    touched = to_index[:3, :3] @ corners + to_index[:3, 3:]
+    size = np.array(volume.voxels.shape)
+    start = np.clip(np.floor(touched.min(axis=1)).astype(np.int64) - 1, 0, size - 1)
+    stop = np.clip(np.ceil(touched.max(axis=1)).astype(np.int64) + 2, start + 1, size)
+    return start, volume.voxels[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
 
 
 def shrink(volume: Volume, factors: tuple[int, int, int]) -> Volume:
