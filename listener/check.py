@@ -1,0 +1,95 @@
+"""Settings in; what works and what is wrong out, in plain words."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from inference.card import DEFAULT_BUNDLE, read_card, verify
+from inference.errors import InferenceError
+from listener.delivery import echo
+from listener.settings import Destination, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One thing that was checked: ``fault`` is None where it works."""
+
+    subject: str
+    remark: str
+    fault: str | None
+
+
+def run_checks(settings: Settings) -> Iterator[CheckResult]:
+    """Check everything the node needs, one by one; each is reported before the next begins."""
+    yield _folder(settings)
+    yield _free_space(settings)
+    yield _bundle(settings)
+    yield _port(settings)
+    yield _callers(settings)
+    if not settings.destinations:
+        yield CheckResult("destinations", "none: results stay in the folder", None)
+    for destination in settings.destinations:
+        yield _destination(settings, destination)
+
+
+def _folder(settings: Settings) -> CheckResult:
+    subject = f"folder {settings.folder}"
+    nearest = settings.folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return CheckResult(subject, "", f"{nearest} cannot be written by this user")
+    return CheckResult(subject, "can be written", None)
+
+
+def _free_space(settings: Settings) -> CheckResult:
+    nearest = settings.folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    free_mb = shutil.disk_usage(nearest).free >> 20
+    least_mb = settings.receiver.free_space_mb
+    fault = None
+    if free_mb < least_mb:
+        fault = f"{free_mb} MB left; instances are refused below free_space_mb = {least_mb}"
+    return CheckResult("free space", f"{free_mb} MB", fault)
+
+
+def _bundle(settings: Settings) -> CheckResult:
+    folder = settings.worker.bundle or DEFAULT_BUNDLE
+    try:
+        verify(folder)
+        identity = read_card(folder).identity
+    except InferenceError as error:
+        return CheckResult("model bundle", "", str(error))
+    return CheckResult("model bundle", f"{identity.name} {identity.version}, checksums agree", None)
+
+
+def _port(settings: Settings) -> CheckResult:
+    receiver = settings.receiver
+    subject = f"port {receiver.host}:{receiver.port}"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((receiver.host, receiver.port))
+        except OSError as error:
+            return CheckResult(subject, "", f"{error.strerror} (is Faintline running already?)")
+    return CheckResult(subject, "free", None)
+
+
+def _callers(settings: Settings) -> CheckResult:
+    callers = settings.receiver.callers
+    if callers == "any":
+        return CheckResult("callers", "anybody may send: fit for first trials only", None)
+    if not callers:
+        return CheckResult("callers", "", "nobody may send: list your PACS under receiver.callers")
+    return CheckResult("callers", ", ".join(caller.ae_title for caller in callers), None)
+
+
+def _destination(settings: Settings, destination: Destination) -> CheckResult:
+    subject = (
+        f"destination {destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
+    )
+    fault = echo(settings.receiver.ae_title, destination, settings.delivery.timeout_seconds)
+    return CheckResult(subject, "answers C-ECHO", fault)

@@ -1,0 +1,133 @@
+"""The `faintline` command. Every command is a few lines; what it needs is imported when it is called."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from listener.errors import ListenerError
+
+app = typer.Typer(
+    name="faintline",
+    help="Screens CT studies for vertebral compression fractures, as a DICOM node. For research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SettingsFile = Annotated[
+    Path, typer.Option("--settings", "-s", help="The settings file.", envvar="FAINTLINE_SETTINGS")
+]
+_DEFAULT_SETTINGS = Path("faintline.toml")
+
+
+@app.command()
+def serve(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
+    """Run the node in the foreground: receive, screen, deliver."""
+    from listener import process
+    from listener.banner import show
+    from listener.serve import serve as run
+    from listener.settings import load_settings
+
+    loaded = load_settings(settings)
+    process.prepare(loaded.log)
+    show(loaded)
+    run(loaded, settings.absolute())
+
+
+@app.command()
+def check(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
+    """Say in plain words what is wrong: settings, folder, model, port, destinations."""
+    from listener.check import run_checks
+    from listener.settings import load_settings
+
+    faults = 0
+    for result in run_checks(load_settings(settings)):
+        mark, words = ("ok   ", result.remark) if result.fault is None else ("WRONG", result.fault)
+        typer.echo(f"{mark} {result.subject}: {words}")
+        faults += result.fault is not None
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    settings: SettingsFile = _DEFAULT_SETTINGS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show every study, where it stands and why."""
+    from listener.settings import load_settings
+    from listener.status import overview, table
+
+    rows = overview(load_settings(settings))
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    from rich.console import Console
+
+    Console().print(table(rows))
+
+
+@app.command()
+def retry(
+    study: Annotated[str, typer.Argument(help="The Study Instance UID.")],
+    settings: SettingsFile = _DEFAULT_SETTINGS,
+) -> None:
+    """Give a parked study, or results that could not be delivered, another turn now."""
+    from datetime import UTC, datetime
+
+    from listener.registry import Registry
+    from listener.settings import load_settings
+
+    registry, now = Registry(load_settings(settings).registry_url), datetime.now(UTC)
+    unparked, resent = registry.studies.unpark(study, now), registry.deliveries.retry(study, now)
+    if not unparked and not resent:
+        raise ListenerError(f"nothing to retry: {study} is not parked and has nothing left to deliver")
+    typer.echo(f"{study}: another turn is due now")
+
+
+@app.command()
+def screen(
+    folder: Annotated[Path, typer.Argument(help="A folder of DICOM files of one study.", exists=True)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the results.")] = Path(),
+    settings: Annotated[
+        Path | None, typer.Option("--settings", "-s", help="The settings file, if any.")
+    ] = None,
+) -> None:
+    """Screen a folder of DICOM files offline: writes the SR and the SC beside a PNG, sends nothing."""
+    from listener import process
+    from listener.offline import screen_folder
+    from listener.settings import Settings, load_settings
+
+    loaded = load_settings(settings) if settings else Settings()
+    process.prepare(loaded.log)
+    outcome = screen_folder(folder, output, loaded)
+    typer.echo(outcome.summary)
+    for path in outcome.paths:
+        typer.echo(str(path))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", "-f", help="Where the demo writes.")] = Path("demo"),
+) -> None:
+    """Show the whole way: a phantom CT with known fractures goes in over DICOM, SR and SC come back."""
+    from listener.demo import run_demo
+
+    raise typer.Exit(run_demo(folder))
+
+
+def main() -> None:
+    """Run the command; an error we know of is one line, not a traceback."""
+    try:
+        app()
+    except ListenerError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

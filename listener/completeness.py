@@ -1,0 +1,43 @@
+"""Quiet studies in; a decision out: is it to be screened, or left alone?
+
+What is due is a row of the registry, so a restart forgets nothing.
+"""
+
+from collections.abc import Set
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from listener.registry import Registry
+from listener.study import StudyState
+
+log = structlog.get_logger()
+
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+ENHANCED_CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"
+LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2.2"
+
+_CT = frozenset((CT_IMAGE_STORAGE, ENHANCED_CT_IMAGE_STORAGE, LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE))
+
+
+def decide(sop_classes: Set[str]) -> tuple[StudyState, str]:
+    """Say what becomes of a complete study; ``sop_classes`` leaves out results of our own."""
+    if not sop_classes:
+        return StudyState.LEFT_ALONE, "holds only results of our own"
+    if not sop_classes & _CT:
+        return StudyState.LEFT_ALONE, "holds no CT images"
+    return StudyState.QUEUED, "waiting for a worker"
+
+
+def close_quiet_studies(registry: Registry, quiet_seconds: float) -> None:
+    """Move every study on that has been quiet for long enough and that no open association carries."""
+    for study, sop_classes in registry.studies.quiet(timedelta(seconds=quiet_seconds), datetime.now(UTC)):
+        state, reason = decide(sop_classes)
+        if registry.studies.close(study, state, reason):
+            log.info(
+                "study complete",
+                study_instance_uid=study.study_instance_uid,
+                instances=study.instances,
+                state=state.value,
+                reason=reason,
+            )

@@ -1,0 +1,40 @@
+"""The presentation contexts we accept: which SOP classes, in which transfer syntaxes, in which order."""
+
+from typing import Final
+
+from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext, build_context
+
+VERIFICATION: Final = "1.2.840.10008.1.1"
+IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
+EXPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
+
+TRANSFER_SYNTAXES: Final[tuple[str, ...]] = (
+    "1.2.840.10008.1.2.4.70",  # JPEG Lossless, first-order prediction
+    "1.2.840.10008.1.2.4.57",  # JPEG Lossless
+    "1.2.840.10008.1.2.4.80",  # JPEG-LS Lossless
+    "1.2.840.10008.1.2.4.90",  # JPEG 2000 Lossless Only
+    "1.2.840.10008.1.2.4.201",  # High-Throughput JPEG 2000 Lossless Only
+    "1.2.840.10008.1.2.5",  # RLE Lossless
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    "1.2.840.10008.1.2.2",  # Explicit VR Big Endian (retired)
+    "1.2.840.10008.1.2.4.81",  # JPEG-LS Near-lossless
+    "1.2.840.10008.1.2.4.91",  # JPEG 2000
+    "1.2.840.10008.1.2.4.203",  # High-Throughput JPEG 2000
+    "1.2.840.10008.1.2.4.50",  # JPEG Baseline, 8 bit
+    "1.2.840.10008.1.2.4.51",  # JPEG Extended, 12 bit
+)
+"""In the order we prefer them: the first one proposed wins, and a sender that holds compressed images must
+not have to decompress them. Deflated syntaxes are left out: a small one may inflate to gigabytes."""
+
+STORAGE_SOP_CLASSES: Final[tuple[str, ...]] = tuple(
+    str(context.abstract_syntax) for context in AllStoragePresentationContexts
+)
+"""Every standard storage class: a PACS sends whole studies, and nothing of one should be refused."""
+
+
+def supported_contexts() -> list[PresentationContext]:
+    """What the receiver accepts."""
+    storage = [build_context(sop_class, list(TRANSFER_SYNTAXES)) for sop_class in STORAGE_SOP_CLASSES]
+    verification = build_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
+    return [verification, *storage]

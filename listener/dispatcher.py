@@ -1,0 +1,162 @@
+"""The dispatcher role: the clock and the deliveries. Never imports torch.
+
+APScheduler ticks; what is due is a row of the registry; the durable queue carries it out. Each chore may be
+skipped, doubled or killed at any point: the next tick finds the same rows.
+
+``python -m listener.dispatcher SETTINGS`` runs it; `faintline serve` starts it so.
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from listener import durable_queue
+from listener.completeness import close_quiet_studies
+from listener.delivery import Attempt, Outcome, groups, pause, send
+from listener.process import die_with_parent, prepare, until_stopped
+from listener.registry import Registry
+from listener.settings import Settings, load_settings
+from listener.study import Delivery, StudyState
+from listener.turns import (
+    DELIVERY_WORK,
+    SCREENING_QUEUE,
+    SCREENING_WORK,
+    delivery_queue,
+    delivery_turn,
+    screening_turn,
+    worker_name,
+)
+
+log = structlog.get_logger()
+
+EXECUTOR_ID = "dispatcher"
+_TICK_SECONDS = 0.5
+_WATCH_SECONDS = 10
+
+
+def run(settings: Settings) -> None:
+    """Tick and deliver until stopped."""
+    registry = Registry(settings.registry_url)
+    queues = [delivery_queue(destination.name) for destination in settings.destinations]
+    durable_queue.run(
+        settings.delivery_queue_url, EXECUTOR_ID, queues, {DELIVERY_WORK: Deliverer(settings, registry)}
+    )
+    chores = Chores(settings, registry)
+    clock = BackgroundScheduler(timezone=UTC)
+    for chore, seconds in (
+        (chores.close_quiet_studies, _TICK_SECONDS),
+        (chores.queue_screenings, _TICK_SECONDS),
+        (chores.queue_deliveries, _TICK_SECONDS),
+        (chores.watch, _WATCH_SECONDS),
+    ):
+        clock.add_job(
+            chore, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None
+        )
+    clock.start()
+    log.info("dispatching", destinations=[destination.name for destination in settings.destinations])
+    until_stopped(clock.shutdown)
+
+
+class Chores:
+    """What the clock calls; all of it reads rows and puts work on queues."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._screening = durable_queue.QueueClient(settings.screening_queue_url)
+        self._delivering = durable_queue.QueueClient(settings.delivery_queue_url)
+
+    def close_quiet_studies(self) -> None:
+        """Complete the studies that have been quiet for long enough."""
+        close_quiet_studies(self._registry, self._settings.receiver.quiet_seconds)
+
+    def queue_screenings(self) -> None:
+        """Put every study that is due on the queue; the same turn twice is one turn."""
+        for study in self._registry.studies.due(datetime.now(UTC)):
+            turn = screening_turn(study)
+            self._screening.put(SCREENING_QUEUE, SCREENING_WORK, turn.name, turn.argument)
+
+    def queue_deliveries(self) -> None:
+        """Put every delivery that is due on its destination's queue, one turn for one study's results."""
+        for (destination, result_key), due in groups(
+            self._registry.deliveries.due(datetime.now(UTC))
+        ).items():
+            if self._settings.destination(destination) is None:
+                for delivery in due:
+                    reason = "this destination is no longer in the settings"
+                    self._registry.deliveries.failed(delivery, reason, None)
+                continue
+            turn = delivery_turn(destination, result_key, due)
+            self._delivering.put(delivery_queue(destination), DELIVERY_WORK, turn.name, turn.argument)
+            if not self._delivering.is_waiting_or_running(turn.name):
+                self._lost(due)
+
+    def watch(self) -> None:
+        """Find studies whose turn was lost, and turns whose worker no longer exists."""
+        living = [worker_name(slot) for slot in range(1, self._settings.worker.processes + 1)]
+        if adopted := self._screening.adopt(living):
+            log.warning("took over the turns of workers that are gone", turns=adopted)
+        for state in (StudyState.QUEUED, StudyState.SCREENING):
+            for study in self._registry.studies.in_state(state):
+                if study.due_at <= datetime.now(UTC) and not self._screening.is_waiting_or_running(
+                    screening_turn(study).name
+                ):
+                    self._registry.studies.requeue(study, "its turn was lost", datetime.now(UTC))
+
+    def _lost(self, due: list[Delivery]) -> None:
+        # An attempt that ended has changed its rows, and then this changes nothing.
+        for delivery in due:
+            self._registry.deliveries.failed(delivery, "the attempt was lost", datetime.now(UTC))
+
+
+class Deliverer:
+    """Makes one attempt to send one study's results to one destination."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+
+    def __call__(self, argument: str) -> None:
+        """Send what is still pending; note what became of each."""
+        destination_name, result_key = argument.split(":", 1)
+        destination = self._settings.destination(destination_name)
+        pending = self._registry.deliveries.pending(destination_name, result_key)
+        if destination is None or not pending:
+            return
+        timeout = self._settings.delivery.timeout_seconds
+        calling = self._settings.receiver.ae_title
+        for attempt in send(pending, self._settings.results, calling, destination, timeout):
+            self._note(attempt)
+
+    def _note(self, attempt: Attempt) -> None:
+        delivery, now = attempt.delivery, datetime.now(UTC)
+        log.info(
+            "delivery attempted",
+            study_instance_uid=delivery.study_instance_uid,
+            destination=delivery.destination,
+            kind=delivery.kind,
+            outcome=attempt.outcome.name.lower(),
+            remark=attempt.remark,
+        )
+        if attempt.outcome is Outcome.SENT:
+            self._registry.deliveries.delivered(delivery, now, attempt.remark)
+        elif attempt.outcome is Outcome.LATER:
+            again = now + pause(delivery.attempts + 1, self._settings.delivery)
+            self._registry.deliveries.failed(delivery, attempt.remark, again)
+        else:
+            self._registry.deliveries.failed(delivery, attempt.remark, None)
+
+
+def main() -> None:
+    """Run as a process of its own."""
+    settings = load_settings(Path(sys.argv[1]))
+    prepare(settings.log)
+    die_with_parent()
+    run(settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Files that survive a power cut: written aside, synced, then made visible."""
+
+import os
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    """Write a new file (mode 0600) and sync its bytes; its name is durable once its folder is synced."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        for part in parts:
+            file.write(part)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and its parents (mode 0700), durably."""
+    if folder.exists():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def place_once(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` durably, unless something is there already, which then stays."""
+    if path.exists():
+        return
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
+    write_synced(temporary, [content])
+    temporary.replace(path)
+    sync_folder(path.parent)

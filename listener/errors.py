@@ -1,0 +1,32 @@
+"""Everything the listener raises on purpose, split by what the caller does next.
+
+* ListenerError
+  + SettingsError      the settings file must be mended before anything can start
+  + RefusedInstance    one C-STORE is refused with a DIMSE status; the association lives on
+  + StudyError         the study is parked with this reason; trying again will not help by itself
+"""
+
+
+class ListenerError(Exception):
+    """Base of the tree."""
+
+
+class SettingsError(ListenerError):
+    """The settings are wrong; the message names the key."""
+
+
+class RefusedInstance(ListenerError):  # noqa: N818  (a refusal is an answer, not a fault)
+    """An instance that is not accepted.
+
+    Attributes
+    ----------
+    status : DIMSE status to answer with (PS3.4 table B.2-1)
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class StudyError(ListenerError):
+    """A study that cannot be screened; the message says why and names no patient."""

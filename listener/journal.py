@@ -1,0 +1,96 @@
+"""Notes of the C-STORE provider in; registry rows out, in batches, in order.
+
+The answer to a sender need not wait for the registry: the spool already holds the instance, and a receiver
+that starts reconciles the registry with it.
+"""
+
+import threading
+from collections import deque
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from listener.registry import Registry
+from listener.results.identity import MANUFACTURER
+from listener.spool import Spool
+from listener.study import ReceivedInstance
+
+log = structlog.get_logger()
+
+_RETRY_SECONDS = 1.0
+
+
+class Journal:
+    """Writes notes to the registry from one thread of its own."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._notes: deque[ReceivedInstance | str] = deque()
+        self._waiting = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def received(self, instance: ReceivedInstance) -> None:
+        """Note a durable instance."""
+        self._add(instance)
+
+    def opened(self, association: str, study_instance_uid: str) -> None:
+        """Note that an association carries a study; returns once the registry knows."""
+        self._registry.arrivals.association_carries(association, study_instance_uid)
+
+    def closed(self, association: str) -> None:
+        """Note that an association ended, after all that it brought."""
+        self._add(association)
+
+    def stop(self) -> None:
+        """Write what is left and end the thread."""
+        with self._waiting:
+            self._stopping = True
+            self._waiting.notify()
+        self._thread.join(timeout=10)
+
+    def _add(self, note: ReceivedInstance | str) -> None:
+        with self._waiting:
+            self._notes.append(note)
+            self._waiting.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._waiting:
+                self._waiting.wait_for(lambda: self._notes or self._stopping)
+                if not self._notes:
+                    return
+                batch = list(self._notes)
+            self._write(batch)
+            with self._waiting:
+                for _ in batch:
+                    self._notes.popleft()
+
+    def _write(self, batch: list[ReceivedInstance | str]) -> None:
+        """Write instances before the ends of the associations that brought them; try until it succeeds."""
+        while True:
+            try:
+                received = [note for note in batch if isinstance(note, ReceivedInstance)]
+                if received:
+                    self._registry.arrivals.record(received, MANUFACTURER)
+                for note in batch:
+                    if isinstance(note, str):
+                        self._registry.arrivals.association_closed(note)
+                return
+            except OperationalError:
+                log.warning("the registry cannot be written, trying again", notes=len(batch))
+                threading.Event().wait(_RETRY_SECONDS)
+
+
+def reconcile(spool: Spool, registry: Registry) -> int:
+    """Bring into the registry what the spool holds and it does not; return how many instances."""
+    missing = set(spool.names()) - registry.arrivals.known_names()
+    now = datetime.now(UTC)
+    found = []
+    for study_instance_uid, name in sorted(missing):
+        header, transfer_syntax_uid, sha256 = spool.read_back(study_instance_uid, name)
+        found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now, "reconciled"))
+    registry.arrivals.record(found, MANUFACTURER)
+    return len(found)

@@ -1,0 +1,62 @@
+"""What every process of the node does first: logging, file permissions, and dying with its parent."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from listener.settings import Log
+
+
+def prepare(log: Log) -> None:
+    """Set up logging to standard error and keep what we write to ourselves (umask 077)."""
+    os.umask(0o077)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    for name in ("pynetdicom", "pydicom", "dbos", "apscheduler", "alembic", "highdicom"):
+        # Their messages may hold header values.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if log.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log.level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def die_with_parent() -> None:
+    """End this process when its parent ends: the parent holds the other end of our standard input.
+
+    A supervisor that is killed cannot stop its children; a closed pipe reaches them all the same.
+    """
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def until_stopped(stop: Callable[[], None] | None = None) -> None:
+    """Block until SIGTERM or SIGINT, then call ``stop``."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+    if stop is not None:
+        stop()

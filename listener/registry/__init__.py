@@ -1,0 +1,35 @@
+"""The registry: what is known of every study, result and delivery. The only SQL of the project.
+
+It may be rebuilt from the spool at any time, except for attempts and deliveries. Every public method is one
+transaction; any process may call any of them.
+"""
+
+from listener.registry.arrivals import Arrivals
+from listener.registry.database import Database
+from listener.registry.deliveries import Deliveries
+from listener.registry.studies import Studies
+
+
+class Registry:
+    """The registry's three rooms over one database.
+
+    Attributes
+    ----------
+    arrivals : what the receiver notes: instances, and which associations carry which study
+    studies : where each study stands, from its first instance to the end of its screening
+    deliveries : results, and where each stands at each destination
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.arrivals = Arrivals(self._database)
+        self.studies = Studies(self._database)
+        self.deliveries = Deliveries(self._database)
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; safe to run again, and to be killed in the middle."""
+        self._database.migrate()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()

@@ -1,0 +1,69 @@
+"""A database URL in; connections with the durability and locking that the registry counts on out."""
+
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql, sqlite
+
+_BUSY_TIMEOUT_SECONDS = 30
+
+
+class Database:
+    """One process's way to the registry's tables."""
+
+    def __init__(self, url: str) -> None:
+        self._is_sqlite = url.startswith("sqlite")
+        options = {"connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS}} if self._is_sqlite else {}
+        self._engine = sa.create_engine(url, **options)
+        if self._is_sqlite:
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_immediately)
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """One transaction that waits its turn."""
+        return self._engine.begin()
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """A connection for a single query, which delays no writer."""
+        return self._reader.connect()
+
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that leaves an existing row as it is."""
+        dialect = sqlite if self._is_sqlite else postgresql
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    def migrate(self) -> None:
+        """Bring the tables up to date."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self._engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+
+def as_time(seconds: float) -> datetime:
+    """Turn a stored time into one with its zone."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # sqlite3 must not begin transactions by itself: SQLAlchemy's "begin" event does, immediately.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediately(connection: sa.Connection) -> None:
+    # A writer that starts as a reader cannot wait for another writer: SQLite would fail it at once.
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,157 @@
+"""Results, and where each stands at each destination."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from listener.registry.database import Database, as_time
+from listener.registry.schema import deliveries, results, studies
+from listener.study import Delivery, DeliveryState, FinishedResult, Study, StudyState
+
+
+class Deliveries:
+    """The outbox. An attempt counts once: whoever notes it second changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def screening_finished(
+        self,
+        study: Study,
+        finished: Sequence[FinishedResult],
+        destinations: Sequence[str],
+        reason: str,
+        now: datetime,
+    ) -> None:
+        """Note the results and what is to be delivered where; the same results again change nothing.
+
+        Deliveries of an earlier version of the results that are still waiting are dropped: the new version
+        takes their place.
+        """
+        with self._database.writing() as connection:
+            for result in finished:
+                connection.execute(self._database.insert(results).values(_result_row(result, now)))
+                for destination in destinations:
+                    connection.execute(
+                        self._database.insert(deliveries).values(
+                            sop_instance_uid=result.sop_instance_uid,
+                            destination=destination,
+                            state=DeliveryState.PENDING,
+                            attempts=0,
+                            next_attempt_at=now.timestamp(),
+                            last_error="",
+                        )
+                    )
+            self._drop_superseded(connection, study.study_instance_uid, finished)
+            connection.execute(
+                sa.update(studies)
+                .where(
+                    studies.c.study_instance_uid == study.study_instance_uid,
+                    studies.c.revision == study.revision,
+                )
+                .values(state=StudyState.SCREENED, reason=reason)
+            )
+
+    def _drop_superseded(
+        self, connection: sa.Connection, study_instance_uid: str, finished: Sequence[FinishedResult]
+    ) -> None:
+        keys = {result.result_key for result in finished}
+        older = sa.select(results.c.sop_instance_uid).where(
+            results.c.study_instance_uid == study_instance_uid, results.c.result_key.not_in(keys)
+        )
+        connection.execute(
+            sa.delete(deliveries).where(
+                deliveries.c.sop_instance_uid.in_(older), deliveries.c.state != DeliveryState.SENT
+            )
+        )
+
+    def due(self, now: datetime) -> list[Delivery]:
+        """Pending deliveries whose time has come, the longest waiting first."""
+        due = (deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_attempt_at <= now.timestamp())
+        return self._select(*due)
+
+    def pending(self, destination: str, result_key: str) -> list[Delivery]:
+        """What of one version of a study's results still has to go to one destination."""
+        return self._select(
+            deliveries.c.state == DeliveryState.PENDING,
+            deliveries.c.destination == destination,
+            results.c.result_key == result_key,
+        )
+
+    def of_study(self, study_instance_uid: str) -> list[Delivery]:
+        """Every delivery of a study."""
+        return self._select(results.c.study_instance_uid == study_instance_uid)
+
+    def delivered(self, delivery: Delivery, now: datetime, remark: str) -> None:
+        """A destination took a result; ``remark`` holds its warning, if it had one."""
+        self._update(delivery, state=DeliveryState.SENT, last_error=remark, sent_at=now.timestamp())
+
+    def failed(self, delivery: Delivery, reason: str, next_attempt_at: datetime | None) -> None:
+        """An attempt failed: once more at ``next_attempt_at``, or (None) not before somebody says so."""
+        state = DeliveryState.FAILED if next_attempt_at is None else DeliveryState.PENDING
+        due = (next_attempt_at or delivery.next_attempt_at).timestamp()
+        self._update(delivery, state=state, last_error=reason, next_attempt_at=due)
+
+    def _update(self, delivery: Delivery, **values: Any) -> None:
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.id == delivery.id, deliveries.c.attempts == delivery.attempts)
+                .values(attempts=deliveries.c.attempts + 1, **values)
+            )
+
+    def retry(self, study_instance_uid: str, now: datetime) -> bool:
+        """Make what of a study failed or waits due now; False where nothing is left to send."""
+        of_study = sa.select(results.c.sop_instance_uid).where(
+            results.c.study_instance_uid == study_instance_uid
+        )
+        with self._database.writing() as connection:
+            resent = connection.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.sop_instance_uid.in_(of_study), deliveries.c.state != DeliveryState.SENT)
+                .values(state=DeliveryState.PENDING, next_attempt_at=now.timestamp())
+            )
+            return resent.rowcount > 0
+
+    def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Delivery]:
+        joined = deliveries.join(results, deliveries.c.sop_instance_uid == results.c.sop_instance_uid)
+        query = (
+            sa.select(deliveries, *(c for c in results.c if c.name not in deliveries.c))
+            .select_from(joined)
+            .where(*conditions)
+            .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
+        )
+        with self._database.reading() as connection:
+            return [_delivery(row) for row in connection.execute(query)]
+
+
+def _result_row(result: FinishedResult, now: datetime) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": result.sop_instance_uid,
+        "study_instance_uid": result.study_instance_uid,
+        "result_key": result.result_key,
+        "kind": result.kind,
+        "sop_class_uid": result.sop_class_uid,
+        "path": str(result.path),
+        "created_at": now.timestamp(),
+    }
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        row.id,
+        row.study_instance_uid,
+        row.result_key,
+        row.kind,
+        row.sop_class_uid,
+        row.sop_instance_uid,
+        Path(row.path),
+        row.destination,
+        DeliveryState(row.state),
+        row.attempts,
+        as_time(row.next_attempt_at),
+        row.last_error,
+    )

@@ -1,0 +1,191 @@
+"""Where each study stands: receiving, queued, screening, screened, left alone, parked."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from listener.registry.database import Database, as_time
+from listener.registry.schema import instances, open_associations, studies
+from listener.study import Study, StudyState
+
+
+class Studies:
+    """The way of every study, one conditional step at a time: a step from a state it left is no step."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def quiet(self, quiet: timedelta, now: datetime) -> list[tuple[Study, set[str]]]:
+        """Studies without a new instance for ``quiet`` and no open association, with their SOP classes.
+
+        SOP classes of results of our own that came back are left out. A study that seems to have arrived in
+        the future (the clock was set back) counts as received now.
+        """
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(studies)
+                .where(studies.c.last_received_at > now.timestamp())
+                .values(last_received_at=now.timestamp())
+            )
+            carried = sa.select(open_associations.c.study_instance_uid)
+            rows = connection.execute(
+                self._select_studies().where(
+                    studies.c.state == StudyState.RECEIVING,
+                    studies.c.last_received_at <= (now - quiet).timestamp(),
+                    studies.c.study_instance_uid.not_in(carried),
+                )
+            ).all()
+            return [(_study(row), self._sop_classes(connection, row.study_instance_uid)) for row in rows]
+
+    def _sop_classes(self, connection: sa.Connection, study_instance_uid: str) -> set[str]:
+        rows = connection.execute(
+            sa.select(instances.c.sop_class_uid)
+            .where(instances.c.study_instance_uid == study_instance_uid, instances.c.own.is_(False))
+            .distinct()
+        )
+        return {row.sop_class_uid for row in rows}
+
+    def close(self, study: Study, state: StudyState, reason: str) -> bool:
+        """Move a quiet study on; False where it changed meanwhile."""
+        assert state in (StudyState.QUEUED, StudyState.LEFT_ALONE)
+        return self._move(study.study_instance_uid, study.revision, StudyState.RECEIVING, state, reason)
+
+    def due(self, now: datetime) -> list[Study]:
+        """Queued studies whose time has come, the longest waiting first."""
+        due = (studies.c.state == StudyState.QUEUED, studies.c.due_at <= now.timestamp())
+        return self._studies(*due)
+
+    def in_state(self, state: StudyState) -> list[Study]:
+        """Every study in ``state``, the longest waiting first."""
+        return self._studies(studies.c.state == state)
+
+    def all(self) -> list[Study]:
+        """Every study, the latest first."""
+        return list(reversed(self._studies(sa.true())))
+
+    def begin_screening(self, study_instance_uid: str, revision: int, attempts: int) -> Study | None:
+        """Count one more attempt and return the study; None where there is nothing to do (any more).
+
+        After ``attempts`` of them the study is parked instead: whoever counted them did not live to say why.
+        """
+        with self._database.writing() as connection:
+            row = connection.execute(
+                self._select_studies().where(studies.c.study_instance_uid == study_instance_uid)
+            ).one_or_none()
+            if row is None or row.revision != revision:
+                return None
+            if row.state not in (StudyState.QUEUED, StudyState.SCREENING):
+                return None
+            this = sa.update(studies).where(studies.c.study_instance_uid == study_instance_uid)
+            if row.attempts >= attempts:
+                reason = f"the screening process died or was stopped {row.attempts} times on this study"
+                connection.execute(this.values(state=StudyState.PARKED, reason=reason))
+                return None
+            connection.execute(this.values(state=StudyState.SCREENING, attempts=row.attempts + 1))
+            return _study(row)
+
+    def screening_failed(self, study: Study, reason: str, attempts: int, retry_at: datetime) -> None:
+        """Queue the study for another turn, or park it with the reason after ``attempts`` of them."""
+        with self._database.writing() as connection:
+            this = sa.update(studies).where(
+                studies.c.study_instance_uid == study.study_instance_uid,
+                studies.c.revision == study.revision,
+            )
+            connection.execute(
+                this.where(studies.c.attempts >= attempts).values(state=StudyState.PARKED, reason=reason)
+            )
+            connection.execute(
+                this.where(studies.c.attempts < attempts).values(
+                    state=StudyState.QUEUED,
+                    revision=studies.c.revision + 1,
+                    due_at=retry_at.timestamp(),
+                    reason=f"will be tried again: {reason}",
+                )
+            )
+
+    def park(self, study: Study, reason: str) -> None:
+        """Set a study aside, visibly."""
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.update(studies)
+                .where(
+                    studies.c.study_instance_uid == study.study_instance_uid,
+                    studies.c.revision == study.revision,
+                )
+                .values(state=StudyState.PARKED, reason=reason)
+            )
+
+    def requeue(self, study: Study, reason: str, now: datetime) -> None:
+        """Give a study whose turn was lost (its queue entry is gone) another one, attempts kept."""
+        self._move(study.study_instance_uid, study.revision, study.state, StudyState.QUEUED, reason, 1, now)
+
+    def unpark(self, study_instance_uid: str, now: datetime) -> bool:
+        """Give a parked study another turn now, its attempts forgotten; False where it is not parked."""
+        with self._database.writing() as connection:
+            requeued = connection.execute(
+                sa.update(studies)
+                .where(
+                    studies.c.study_instance_uid == study_instance_uid,
+                    studies.c.state == StudyState.PARKED,
+                )
+                .values(
+                    state=StudyState.QUEUED,
+                    revision=studies.c.revision + 1,
+                    attempts=0,
+                    due_at=now.timestamp(),
+                    reason="retried on request",
+                )
+            )
+            return requeued.rowcount == 1
+
+    def _move(
+        self,
+        uid: str,
+        revision: int,
+        before: StudyState,
+        after: StudyState,
+        reason: str,
+        turns: int = 0,
+        due_at: datetime | None = None,
+    ) -> bool:
+        values = {"state": after, "reason": reason, "revision": revision + turns}
+        if due_at is not None:
+            values["due_at"] = due_at.timestamp()
+        with self._database.writing() as connection:
+            moved = connection.execute(
+                sa.update(studies)
+                .where(
+                    studies.c.study_instance_uid == uid,
+                    studies.c.revision == revision,
+                    studies.c.state == before,
+                )
+                .values(**values)
+            )
+            return moved.rowcount == 1
+
+    def _select_studies(self) -> sa.Select[Any]:
+        count = (
+            sa.select(sa.func.count())
+            .where(instances.c.study_instance_uid == studies.c.study_instance_uid, instances.c.own.is_(False))
+            .scalar_subquery()
+        )
+        return sa.select(studies, count.label("instances"))
+
+    def _studies(self, *conditions: sa.ColumnElement[bool]) -> list[Study]:
+        query = self._select_studies().where(*conditions).order_by(studies.c.first_received_at)
+        with self._database.reading() as connection:
+            return [_study(row) for row in connection.execute(query)]
+
+
+def _study(row: Any) -> Study:
+    return Study(
+        row.study_instance_uid,
+        StudyState(row.state),
+        row.revision,
+        row.attempts,
+        row.instances,
+        as_time(row.last_received_at),
+        as_time(row.due_at),
+        row.reason,
+    )

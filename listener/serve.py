@@ -1,0 +1,104 @@
+"""`faintline serve`: starts the roles as processes of their own and starts again whichever dies."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from listener import durable_queue
+from listener.durable_file import make_folder
+from listener.errors import SettingsError
+from listener.process import until_stopped
+from listener.registry import Registry
+from listener.settings import Settings
+
+log = structlog.get_logger()
+
+_SHORTEST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 30.0
+_SETTLED_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+def serve(settings: Settings, settings_file: Path) -> None:
+    """Run the whole node in the foreground until stopped."""
+    with _alone_in(settings.folder):
+        prepare_databases(settings)
+        roles = [["listener.receiver"], ["listener.dispatcher"]]
+        roles += [["listener.worker", str(slot)] for slot in range(1, settings.worker.processes + 1)]
+        children = [Child(role[0], [str(settings_file), *role[1:]]) for role in roles]
+        until_stopped()
+        log.info("stopping")
+        for child in children:
+            child.stop()
+
+
+def prepare_databases(settings: Settings) -> None:
+    """Create or update the registry and the queues."""
+    make_folder(settings.spool)
+    make_folder(settings.results)
+    registry = Registry(settings.registry_url)
+    registry.migrate()
+    registry.close()
+    durable_queue.prepare(settings.screening_queue_url)
+    durable_queue.prepare(settings.delivery_queue_url)
+
+
+class Child:
+    """One role's process, kept alive; the pause before its next start grows while it dies quickly."""
+
+    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._role = module.removeprefix("listener.")
+        self._stopping = threading.Event()
+        self._process = self._start()
+        self._thread = threading.Thread(target=self._keep_alive, name=f"keep {module} alive", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the process to end, and make it end."""
+        self._stopping.set()
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # The child watches this pipe and ends when we do, however we end.
+        return subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+
+    def _keep_alive(self) -> None:
+        pause = _SHORTEST_PAUSE_SECONDS
+        while True:
+            started = time.monotonic()
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            settled = time.monotonic() - started > _SETTLED_SECONDS
+            pause = _SHORTEST_PAUSE_SECONDS if settled else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            log.error("a process died and is started again", role=self._role, code=code, pause_seconds=pause)
+            if self._stopping.wait(pause):
+                return
+            self._process = self._start()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder for this node: two on one folder would take each other's work."""
+    make_folder(folder)
+    with (folder / "serve.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(f"another Faintline is running on the folder {folder}") from None
+        yield

@@ -1,0 +1,208 @@
+"""One TOML file (and environment overrides) in; frozen, checked settings out."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from listener.errors import SettingsError
+
+
+def _is_ae_title(text: str) -> str:
+    """PS3.5 6.2, AE: at most 16 characters, no backslash or control character, not only spaces."""
+    if not text.strip() or len(text) > 16 or "\\" in text or not text.isascii() or not text.isprintable():
+        raise ValueError("an AE title has 1 to 16 printable ASCII characters and no backslash")
+    return text.strip()
+
+
+AETitle = Annotated[str, AfterValidator(_is_ae_title)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    """A part of the settings: frozen, and strict about what it knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Caller(_Section):
+    """A sender that may associate."""
+
+    ae_title: AETitle
+    """The calling AE title it uses."""
+    host: str | None = None
+    """Its address; leave it out to accept the title from everywhere (AE titles are names, not proof)."""
+
+
+class Receiver(_Section):
+    """The door: where studies arrive."""
+
+    ae_title: AETitle = "FAINTLINE"
+    """Our AE title; a sender that calls another one is rejected."""
+    host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 for every network of this machine."""
+    port: Port = 11112
+    """The port to listen on."""
+    quiet_seconds: float = Field(default=60, ge=0.1)
+    """A study is complete after so long without a new instance and without an open association."""
+    callers: list[Caller] | Literal["any"] = []
+    """Who may associate: a list of AE titles with addresses; an empty list is nobody, "any" is everybody."""
+    maximum_associations: int = Field(default=100, ge=1)
+    """So many associations at a time; further ones are told to come back later."""
+    maximum_instance_mb: int = Field(default=1024, ge=1)
+    """A larger instance is refused."""
+    free_space_mb: int = Field(default=1024, ge=0)
+    """With less free space than this, instances are refused (0xA700) until there is room again."""
+
+
+class Worker(_Section):
+    """The processes that screen."""
+
+    processes: int = Field(default=1, ge=1)
+    """How many studies are screened at a time, each in its own process."""
+    threads: int = Field(default=0, ge=0)
+    """CPU threads of each process; 0 shares the machine's cores evenly."""
+    bundle: Path | None = None
+    """Folder of the model bundle; leave it out for the one that Faintline ships."""
+    time_limit_seconds: float = Field(default=900, gt=0)
+    """A study that takes longer is given up like one whose process died."""
+    attempts: int = Field(default=3, ge=1)
+    """After so many failures a study is parked with the reason."""
+    retry_seconds: float = Field(default=10, ge=0)
+    """The pause before a failed study is tried again."""
+
+
+class Report(_Section):
+    """What the results say."""
+
+    flag_grade: Literal[1, 2, 3] = 2
+    """The least Genant grade that is flagged; milder deformities are listed as possible."""
+    research_use_only: bool = True
+    """Mark every result FOR RESEARCH USE ONLY."""
+
+
+class Delivery(_Section):
+    """How results are sent."""
+
+    first_retry_seconds: float = Field(default=30, gt=0)
+    """The pause after the first failed attempt; it doubles with each further one."""
+    longest_retry_seconds: float = Field(default=1800, gt=0)
+    """The pause never grows beyond this. Attempts go on until the results are delivered."""
+    timeout_seconds: float = Field(default=30, gt=0)
+    """How long a destination may be silent."""
+
+
+class Destination(_Section):
+    """A peer that receives the results."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")
+    """A short name of your choice, shown in `faintline status`."""
+    ae_title: AETitle
+    """The AE title it answers to."""
+    host: str
+    """Its address."""
+    port: Port
+    """Its port."""
+
+
+class Log(_Section):
+    """What is logged, never a patient's name or ID."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severity that is written."""
+    format: Literal["console", "json"] = "console"
+    """Lines for people, or JSON for a collector."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, as ``faintline.toml`` has it."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="FAINTLINE_",
+        env_nested_delimiter="__",
+        use_attribute_docstrings=True,
+    )
+
+    folder: Path = Path("var")
+    """Spool, registry and results: everything that must survive. Relative to the settings file."""
+    receiver: Receiver = Receiver()
+    worker: Worker = Worker()
+    report: Report = Report()
+    delivery: Delivery = Delivery()
+    log: Log = Log()
+    destinations: tuple[Destination, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose content arrives as the constructor's arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _destination_names_differ(self) -> "Settings":
+        names = [destination.name for destination in self.destinations]
+        if len(set(names)) != len(names):
+            raise ValueError("destinations: every name must differ from the others")
+        return self
+
+    @property
+    def spool(self) -> Path:
+        """Where received instances lie."""
+        return self.folder / "spool"
+
+    @property
+    def results(self) -> Path:
+        """Where finished results lie."""
+        return self.folder / "results"
+
+    @property
+    def registry_url(self) -> str:
+        """The database of studies and deliveries."""
+        return f"sqlite:///{self.folder / 'registry.sqlite'}"
+
+    @property
+    def screening_queue_url(self) -> str:
+        """The durable queue of studies to screen."""
+        return f"sqlite:///{self.folder / 'screening-queue.sqlite'}"
+
+    @property
+    def delivery_queue_url(self) -> str:
+        """The durable queues of results to deliver."""
+        return f"sqlite:///{self.folder / 'delivery-queue.sqlite'}"
+
+    def destination(self, name: str) -> Destination | None:
+        """Find the destination called ``name``; None where it is no longer configured."""
+        return next((found for found in self.destinations if found.name == name), None)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check ``path``; raise `SettingsError` with one line for each wrong key."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(path, fault) for fault in error.errors())) from None
+    folder = (path.absolute().parent / settings.folder).resolve()
+    return settings.model_copy(update={"folder": folder})
+
+
+def _explain(path: Path, fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "settings"
+    if fault["type"] == "extra_forbidden":
+        return f"{path}: unknown key {key}"
+    return f"{path}: {key}: {fault['msg'].removeprefix('Value error, ')}"
