@@ -66,8 +66,8 @@ def plane(
     ValueError : in plain words, where these numbers place no slice
     """
     numbers = np.array([*position_mm, *orientation, *spacing_mm], dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        raise ValueError("the header's geometry is not a number")
+    if not (np.abs(numbers) < 1e5).all():
+        raise ValueError("the header's geometry is out of all proportion")
     if min(spacing_mm) <= 0 or max(spacing_mm) > 20:
         raise ValueError("the pixel spacing is not between 0 and 20 mm")
     row, column = numbers[3:6], numbers[6:9]
@@ -95,9 +95,9 @@ class Lattice:
     worst_mm: float
 
     @property
-    def spacing_mm(self) -> float:
-        """The length of the step from slice to slice."""
-        return math.hypot(*self.step_mm)
+    def length_mm(self) -> float:
+        """How much of the patient the slices cover."""
+        return math.hypot(*self.step_mm) * self.slices
 
 
 def fit_lattice(positions_mm: NDArray[np.float64]) -> Lattice:

@@ -4,7 +4,8 @@ import math
 import re
 from typing import Any
 
-from pydicom import Dataset
+from pydicom import Dataset, Sequence
+from pydicom.multival import MultiValue
 
 
 def value_of(header: Dataset, keyword: str) -> Any:
@@ -18,22 +19,19 @@ def value_of(header: Dataset, keyword: str) -> Any:
 def values(header: Dataset, keyword: str) -> tuple[Any, ...]:
     """All values of an attribute; none where it is absent or empty."""
     value = value_of(header, keyword)
-    if value is None or isinstance(value, str | bytes):
-        return (value,) if value else ()
-    try:
+    if isinstance(value, MultiValue | Sequence | list | tuple):
         return tuple(value)
-    except TypeError:
-        return (value,)
+    return () if value is None or value == "" else (value,)
 
 
 def words(header: Dataset, keyword: str) -> tuple[str, ...]:
     """All values as stripped upper-case text: for code strings."""
-    return tuple(str(value).strip().upper() for value in values(header, keyword))
+    return tuple(_as_text(value).upper() for value in values(header, keyword))
 
 
 def text(header: Dataset, keyword: str) -> str:
     """Return the first value as stripped text, "" where there is none."""
-    return str(next(iter(values(header, keyword)), "")).strip()
+    return _as_text(next(iter(values(header, keyword)), ""))
 
 
 def numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
@@ -54,6 +52,13 @@ def integer(header: Dataset, keyword: str) -> int | None:
 def items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
     """Return the items of a sequence; none where it is absent or no sequence."""
     return tuple(item for item in values(header, keyword) if isinstance(item, Dataset))
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return str(value).strip(" \0")
+    except Exception:  # noqa: BLE001  names in character sets that do not fit
+        return ""
 
 
 def printable(foreign: str) -> str:

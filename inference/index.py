@@ -148,6 +148,8 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _instance(path: Path) -> Instance | SkippedFile:
+    if not path.is_file():
+        return SkippedFile(path, "no such file")
     try:
         with path.open("rb") as file:
             refusal = _not_readable(file.read(HEAD_BYTES))

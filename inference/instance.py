@@ -35,6 +35,12 @@ RENDERED = (
 )
 """Words in the Image Type of pictures that are computed from slices and hold no plain HU of one place."""
 
+SHARED_BY_SLICES = ("ConvolutionKernel", "KVP")
+TIMING = (
+    *("TemporalPositionIdentifier", "TemporalPositionIndex", "NominalPercentageOfCardiacPhase"),
+    *("StackID", "AcquisitionNumber", "FrameAcquisitionNumber", "FrameOfReferenceUID"),
+)
+
 MAX_SIDE = 4096
 """More rows or columns than any CT makes: a damaged or hostile header."""
 
@@ -69,7 +75,8 @@ class Frame:
     """One slice of an instance: where it lies and how its stored values become HU.
 
     ``number`` counts from 1 in a multi-frame instance and is None in a single-frame one. ``phase`` holds what
-    tells the stacks of one series apart: original or derived, kernel, tube voltage, cardiac phase, time.
+    slices of one volume share: original or derived, kernel, tube voltage. ``timing`` holds what may tell
+    volumes of one series apart, or may just count slices: acquisition, cardiac phase, frame of reference.
     """
 
     number: int | None
@@ -77,8 +84,8 @@ class Frame:
     slope: float
     intercept: float
     thickness_mm: float | None
-    acquisition: str
     phase: tuple[str, ...]
+    timing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +136,10 @@ def read_instance(path: Path, header: Dataset, element: PixelElement | None) -> 
     sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
     if not sop_class and modality == "CT":
         sop_class = CTImageStorage
+    header.SOPClassUID, header.SOPInstanceUID = (
+        sop_class,
+        sop,
+    )  # where only the file meta information names them
     pixels, frames, refusal = _slices(header, sop_class, modality, element)
     return Instance(
         path=path,
@@ -142,7 +153,7 @@ def read_instance(path: Path, header: Dataset, element: PixelElement | None) -> 
         instance_number=integer(header, "InstanceNumber") or 0,
         image_type=words(header, "ImageType"),
         kernel=printable(text(header, "ConvolutionKernel")),
-        contrast=bool(text(header, "ContrastBolusAgent")),
+        contrast=bool(text(header, "ContrastBolusAgent") or items(header, "ContrastBolusAgentSequence")),
         pixels=pixels,
         frames=frames,
         refusal=refusal,
@@ -220,34 +231,19 @@ def _padding(header: Dataset) -> tuple[int, int] | None:
 
 def _classic(header: Dataset) -> Frame:
     """The one slice of a CT Image Storage instance."""
-    phase = (
-        *words(header, "ImageType")[:2],
-        text(header, "ConvolutionKernel"),
-        *(text(header, name) for name in ("KVP", "TemporalPositionIdentifier")),
-        *(text(header, name) for name in ("NominalPercentageOfCardiacPhase", "TriggerTime")),
-    )
-    return _frame(None, [header], text(header, "AcquisitionNumber"), phase)
+    return _frame(None, [header], words(header, "ImageType"))
 
 
 def _enhanced(header: Dataset) -> tuple[Frame, ...]:
     """The slices of an Enhanced CT instance, from its functional groups (PS3.3 C.7.6.16)."""
-    shared = items(header, "SharedFunctionalGroupsSequence")
+    shared = [macro for group in items(header, "SharedFunctionalGroupsSequence") for macro in _macros(group)]
     frames = []
     for number, own in enumerate(items(header, "PerFrameFunctionalGroupsSequence"), start=1):
-        groups = [item for group in (own, *shared) for item in _macros(group)]
-        kind = _first(groups, "FrameType", words) or words(header, "ImageType")
+        places = [*_macros(own), *shared, header]
+        kind = _first(places, "FrameType", words) or words(header, "ImageType")
         if any("LOCALIZER" in word for word in kind):
             raise NotASlice("localizer")
-        phase = (
-            *kind[:2],
-            _first(groups, "ConvolutionKernel", text),
-            _first(groups, "KVP", text),
-            _first(groups, "StackID", text),
-            _first(groups, "TemporalPositionIndex", text),
-            _first(groups, "NominalPercentageOfCardiacPhase", text),
-        )
-        acquisition = _first(groups, "FrameAcquisitionNumber", text)
-        frames.append(_frame(number, [*groups, header], acquisition, phase))
+        frames.append(_frame(number, places, kind))
     return tuple(frames)
 
 
@@ -260,26 +256,43 @@ def _macros(group: Dataset) -> list[Dataset]:
     return found
 
 
-def _frame(number: int | None, places: list[Dataset], acquisition: str, phase: tuple[str, ...]) -> Frame:
-    """Build a slice from the first of ``places`` that says each thing."""
-    header = places[-1]
+def _frame(number: int | None, places: list[Dataset], kind: tuple[str, ...]) -> Frame:
+    """Build a slice from the first of ``places`` (the last is the whole header) that says each thing."""
+    slope, intercept = _rescale(places)
+    return Frame(
+        number=number,
+        plane=_plane(places),
+        slope=slope,
+        intercept=intercept,
+        thickness_mm=next(iter(_first(places, "SliceThickness", numbers)), None),
+        phase=(*kind[:2], *(_first(places, keyword, text) for keyword in SHARED_BY_SLICES)),
+        timing=tuple(_first(places, keyword, text) for keyword in TIMING),
+    )
+
+
+def _plane(places: list[Dataset]) -> Plane:
     position = _first(places, "ImagePositionPatient", numbers)
     orientation = _first(places, "ImageOrientationPatient", numbers)
     spacing = _first(places, "PixelSpacing", numbers)
     if (len(position), len(orientation), len(spacing)) != (3, 6, 2):
         raise NotASlice("no image position, orientation or pixel spacing in the header")
-    slope, intercept = (_first(places, name, numbers) for name in ("RescaleSlope", "RescaleIntercept"))
-    if len(slope) != 1 or len(intercept) != 1 or slope[0] == 0:
-        raise NotASlice("no rescale to Hounsfield units in the header")
-    unit = _first(places, "RescaleType", text)
-    if unit not in ("", "HU", "US"):  # US, "unspecified", is written for plain HU by several makers
-        raise NotASlice(f"values are {printable(unit)}, not Hounsfield units")
     try:
-        where = plane(position, orientation, spacing, _whole(header, "Rows"), _whole(header, "Columns"))
+        return plane(
+            position, orientation, spacing, _whole(places[-1], "Rows"), _whole(places[-1], "Columns")
+        )
     except ValueError as reason:
         raise NotASlice(str(reason)) from reason
-    thickness = _first(places, "SliceThickness", numbers)
-    return Frame(number, where, slope[0], intercept[0], next(iter(thickness), None), acquisition, phase)
+
+
+def _rescale(places: list[Dataset]) -> tuple[float, float]:
+    """Return slope and intercept to HU (PS3.3 C.11.1.1.2); several makers write US, "unspecified", for HU."""
+    slope, intercept = (_first(places, keyword, numbers) for keyword in ("RescaleSlope", "RescaleIntercept"))
+    if len(slope) != 1 or len(intercept) != 1 or slope[0] == 0:
+        raise NotASlice("no rescale to Hounsfield units in the header")
+    unit = _first(places, "RescaleType", text).upper()
+    if unit not in ("", "HU", "HU_MOD", "US"):
+        raise NotASlice(f"values are {printable(unit)}, not Hounsfield units")
+    return slope[0], intercept[0]
 
 
 def _first(places: Sequence[Dataset], keyword: str, read: Callable[[Dataset, str], T]) -> T:

@@ -1,6 +1,7 @@
 """A stack of slices -> a volume: int16 HU, placed in the patient by its headers alone."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from pydicom.pixels.utils import iter_pixels
 
 from inference.errors import UnreadableSeriesError
 from inference.geometry import affine_of
-from inference.instance import Frame, Instance, Pixels
+from inference.instance import Instance, Pixels
 from inference.stacks import Slice, Stack
 from inference.volume import AIR_HU, SourceSlice, Volume
 
 TISSUE_HU = (-500.0, 3000.0)
 """A padding value that would read as this is no padding: dropping it would punch holes into the patient."""
+
+JPEG_LS = frozenset({"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"})
 
 Stored = NDArray[np.int16] | NDArray[np.uint16]
 
@@ -35,7 +38,8 @@ def read_volume(stack: Stack) -> Volume:
     number = 0
     for instance, slices in groupby(stack.slices, key=lambda one: one.instance):
         for one, stored in _stored(instance, list(slices), (first.rows, first.columns)):
-            voxels[number] = hounsfield(stored, one.frame, _pixels(instance))
+            table = hu_table(one.frame.slope, one.frame.intercept, _pixels(instance))
+            np.take(table, stored.astype(np.uint16, copy=False), out=voxels[number])
             number += 1
     return Volume(
         voxels=voxels,
@@ -49,41 +53,34 @@ def read_volume(stack: Stack) -> Volume:
     )
 
 
-def hounsfield(stored: Stored, frame: Frame, pixels: Pixels) -> NDArray[np.int16]:
-    """Turn stored values (rows, columns) into HU: unused bits off, padding to air, slope and intercept."""
-    values = _used_bits(stored, pixels)
-    if frame.slope == 1 and frame.intercept == int(frame.intercept):
-        hu = values + np.int32(int(frame.intercept))
-    else:
-        hu = np.rint(values * frame.slope + frame.intercept).astype(np.int32)
-    low_high = _padding_range(frame, pixels)
-    if low_high is not None:
-        hu[(values >= low_high[0]) & (values <= low_high[1])] = AIR_HU
-    clipped: NDArray[np.int16] = np.clip(hu, AIR_HU, np.iinfo(np.int16).max).astype(np.int16)
-    return clipped
+@lru_cache(maxsize=64)
+def hu_table(slope: float, intercept: float, pixels: Pixels) -> NDArray[np.int16]:
+    """Return what HU each 16-bit stored word means, int16 (65536,): the whole way from bits to HU.
 
-
-def _used_bits(stored: Stored, pixels: Pixels) -> NDArray[np.int32]:
-    """Keep BitsStored bits (overlays once lay in the others) and their sign."""
-    values = stored.astype(np.int32)
-    if pixels.bits_stored == 16:
-        return values
-    values &= (1 << pixels.bits_stored) - 1
+    Unused bits are dropped (overlays once lay in them), the sign is extended, the rescale applied; padding
+    and all below -1024 HU are air.
+    """
+    values = np.arange(65536, dtype=np.int32) & ((1 << pixels.bits_stored) - 1)
     if pixels.signed:
         sign = 1 << (pixels.bits_stored - 1)
         values = (values ^ sign) - sign
-    return values
+    hu = np.rint(values * slope + intercept)
+    first, last = _padding(slope, intercept, pixels)
+    hu[(values >= first) & (values <= last)] = AIR_HU
+    table: NDArray[np.int16] = np.clip(hu, AIR_HU, np.iinfo(np.int16).max).astype(np.int16)
+    table.setflags(write=False)
+    return table
 
 
-def _padding_range(frame: Frame, pixels: Pixels) -> tuple[int, int] | None:
-    """Return the lowest and highest stored value that is padding; None where there is none to believe."""
+def _padding(slope: float, intercept: float, pixels: Pixels) -> tuple[int, int]:
+    """Return the first and last stored value that is padding; an empty range where none can be believed."""
+    none = (1, 0)
     if pixels.padding is None:
-        return None
-    # Written as US although the pixels are signed, by several makers.
+        return none
+    # Several makers write it as US although the pixels are signed.
     ends = [value - 65536 if pixels.signed and value > 32767 else value for value in pixels.padding]
-    hu = [value * frame.slope + frame.intercept for value in ends]
-    if any(TISSUE_HU[0] < value < TISSUE_HU[1] for value in hu):
-        return None
+    if any(TISSUE_HU[0] < end * slope + intercept < TISSUE_HU[1] for end in ends):
+        return none
     return min(ends), max(ends)
 
 
@@ -121,6 +118,7 @@ def _native(path: Path, pixels: Pixels, indices: list[int], shape: tuple[int, in
             yield np.frombuffer(file.read(size * 2), dtype=dtype, count=size).reshape(shape)
 
 
-def _decoded(path: Path, _pixels: Pixels, indices: list[int], _shape: tuple[int, int]) -> Iterator[Stored]:
+def _decoded(path: Path, pixels: Pixels, indices: list[int], _shape: tuple[int, int]) -> Iterator[Stored]:
     """Decode compressed frames with whichever installed plug-in knows the transfer syntax."""
-    yield from iter_pixels(path, raw=True, indices=indices)
+    plugin = "pyjpegls" if pixels.transfer_syntax_uid in JPEG_LS else ""  # half the time of GDCM
+    yield from iter_pixels(path, raw=True, indices=indices, decoding_plugin=plugin)

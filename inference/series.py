@@ -9,10 +9,8 @@ import numpy as np
 from inference.findings import SeriesVerdict, Verdict
 from inference.geometry import affine_of
 from inference.header import text
-from inference.index import Series, StudyIndex, index_files
+from inference.index import Series, StudyIndex
 from inference.stacks import Stack, stacks_of
-
-__all__ = ["SeriesChoice", "Stack", "StudyIndex", "choose_series", "index_files"]
 
 MAX_DEGREES_FROM_AXIAL = 25.0
 MIN_SLICES = 20
@@ -21,6 +19,7 @@ MIN_COVERAGE_MM = 80.0
 MAX_SPACING_MM = 5.0
 MAX_THICKNESS_MM = 6.0
 MAX_SHEAR_DEGREES = 45.0
+MAX_SLICES = 10_000
 MAX_VOXELS = 1_000_000_000
 """2 GB of memory: 3,800 slices of 512 × 512."""
 
@@ -89,6 +88,9 @@ def choose_series(index: StudyIndex) -> SeriesChoice:
 def _judge(series: Series) -> tuple[list[Stack], str]:
     """Return the usable stacks of a series, and what it is or why it has none."""
     refusals = Counter(instance.refusal for instance in series.instances if instance.refusal)
+    slices = sum(len(instance.frames) for instance in series.instances)
+    if slices > MAX_SLICES:
+        return [], f"{slices} slices are too many for a CT series"
     stacks = stacks_of(series)
     if not stacks:
         return [], _listed(refusals)
@@ -115,7 +117,7 @@ def fault_of(stack: Stack) -> str:
             count < MIN_SLICES or covered < MIN_COVERAGE_MM,
             f"{few}, at least {MIN_COVERAGE_MM:.0f} mm and {MIN_SLICES} slices are needed",
         ),
-        (spacing > MAX_SPACING_MM, f"slice spacing {spacing:.3g} mm exceeds {MAX_SPACING_MM:g} mm"),
+        (spacing > MAX_SPACING_MM + 0.05, f"slice spacing {spacing:.3g} mm exceeds {MAX_SPACING_MM:g} mm"),
         (
             stack.thickness_mm > MAX_THICKNESS_MM,
             f"slice thickness {stack.thickness_mm:.3g} mm exceeds {MAX_THICKNESS_MM:g} mm",
@@ -166,7 +168,6 @@ def score(stack: Stack) -> float:
         (0.5, _sharp(stack.lead.kernel)),
         (0.2, stack.lead.contrast),
         (0.5, _metal_reduced(stack)),
-        (0.5, bool(stack.notes)),
         (3.0, not _original(stack)),
     )
     return covered - coarse - sum(weight for weight, holds in penalties if holds)

@@ -11,7 +11,7 @@ from pydicom import Dataset
 
 from inference.geometry import DUPLICATE_MM, Lattice, Plane, even_runs, fit_lattice
 from inference.index import Series
-from inference.instance import MAYBE_LOSSY, Frame, Instance
+from inference.instance import MAYBE_LOSSY, TIMING, Frame, Instance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +55,13 @@ class Stack:
 
     @property
     def spacing_mm(self) -> float:
-        """From slice to slice."""
-        return self.lattice.spacing_mm
+        """The distance from slice to slice, along their normal."""
+        return abs(float(np.dot(self.lattice.step_mm, self.first.normal)))
 
     @property
     def coverage_mm(self) -> float:
         """How much of the patient the slices cover, along their stacking."""
-        return self.lattice.spacing_mm * self.lattice.slices
+        return self.lattice.length_mm
 
     @property
     def thickness_mm(self) -> float:
@@ -102,19 +102,22 @@ def _parallel(slices: Sequence[Slice]) -> list[list[Slice]]:
 
 
 def _phases(group: list[Slice]) -> list[Stack]:
-    """Split parallel slices by acquisition where that, and not their union, makes the volumes.
+    """Split parallel slices by their timing where that, and not their union, makes the volumes.
 
-    The number alone decides nothing: step-and-shoot scanners count one acquisition a slice.
+    A differing number alone decides nothing: step-and-shoot scanners count one acquisition a slice. But where
+    slices overlap, two phases must not be mixed into one volume.
     """
     whole = _stack(group)
-    by_acquisition: dict[str, list[Slice]] = defaultdict(list)
-    for one in group:
-        by_acquisition[one.frame.acquisition].append(one)
-    parts = [_stack(part) for part in by_acquisition.values()] if 1 < len(by_acquisition) < len(group) else []
-    most = max((part.coverage_mm for part in parts), default=0.0)
     overlapping = len(_distinct(_sorted(group))) < len(group)
-    if most > whole.coverage_mm or (overlapping and most > 0.8 * whole.coverage_mm):
-        return parts
+    enough = whole.coverage_mm * (0.8 if overlapping else 1.001)
+    for which in range(len(TIMING)):
+        parts: dict[str, list[Slice]] = defaultdict(list)
+        for one in group:
+            parts[one.frame.timing[which]].append(one)
+        if 1 < len(parts) < len(group):
+            stacks = [stack for part in parts.values() for stack in _phases(part)]
+            if max(stack.coverage_mm for stack in stacks) > enough:
+                return stacks
     return [whole]
 
 
@@ -124,7 +127,7 @@ def _stack(group: Sequence[Slice]) -> Stack:
     distinct = _distinct(ordered)
     positions = _positions(distinct)
     runs = even_runs(positions, group[0].frame.plane.normal)
-    longest = max(runs, key=lambda run: fit_lattice(positions[run]).spacing_mm * (run.stop - run.start))
+    longest = max(runs, key=lambda run: fit_lattice(positions[run]).length_mm)
     kept = distinct[longest]
     notes = (
         *_duplicates_note(len(ordered) - len(distinct)),
