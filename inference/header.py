@@ -8,6 +8,10 @@ from pydicom import Dataset, Sequence
 from pydicom.multival import MultiValue
 
 
+class NotASlice(Exception):  # noqa: N818  (a reason, not a failure)
+    """Says in plain words why an instance holds no CT slice."""
+
+
 def value_of(header: Dataset, keyword: str) -> Any:
     """Return an attribute's value, or None where it is absent, empty or cannot be parsed."""
     try:
@@ -47,6 +51,14 @@ def integer(header: Dataset, keyword: str) -> int | None:
     """Return the first value as a whole number, None where there is none."""
     found = numbers(header, keyword)
     return int(found[0]) if found else None
+
+
+def whole(header: Dataset, keyword: str) -> int:
+    """Return the first value as a whole number; ``NotASlice`` where there is none."""
+    value = integer(header, keyword)
+    if value is None:
+        raise NotASlice(f"{keyword} is missing or damaged in the header")
+    return value
 
 
 def items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:

@@ -13,8 +13,9 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from inference.errors import PatientMismatchError, SeveralStudiesError
-from inference.header import text
-from inference.instance import Instance, NotASlice, PixelElement, read_instance
+from inference.header import NotASlice, text
+from inference.instance import Instance, read_instance
+from inference.pixels import PixelElement
 
 PIXEL_DATA = (0x7FE0, 0x0010)
 UNDEFINED_LENGTH = 0xFFFFFFFF

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydicom import Dataset
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.dataset import FileDataset
 from pydicom.uid import UID, CTImageStorage
 
 from inference.geometry import Plane, plane
-from inference.header import integer, items, numbers, printable, text, words
+from inference.header import NotASlice, integer, items, numbers, printable, text, whole, words
+from inference.pixels import PixelElement, Pixels, read_pixels
 
 T = TypeVar("T")
 
@@ -23,14 +24,8 @@ ENHANCED_CT = frozenset(
         "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
     }
 )
-NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"})
-"""The uncompressed transfer syntaxes: Implicit VR and Explicit VR Little Endian, Explicit VR Big Endian."""
-
-MAYBE_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{last}" for last in (50, 51, 81, 91, 203))
-"""JPEG baseline and extended, JPEG-LS near-lossless, and JPEG 2000 and HTJ2K, which may be either."""
-
 RENDERED = (
-    *("MIP", "MINIP", "MAXIP", "PROJECTION", "AVERAGE", "PERFUSION"),
+    *("MIP", "MINIP", "MAXIP", "PROJECTION", "PERFUSION"),
     *("SCREEN", "VRT", "SSD", "RENDER", "RGB"),
 )
 """Words in the Image Type of pictures that are computed from slices and hold no plain HU of one place."""
@@ -40,34 +35,6 @@ TIMING = (
     *("TemporalPositionIdentifier", "TemporalPositionIndex", "NominalPercentageOfCardiacPhase"),
     *("StackID", "AcquisitionNumber", "FrameAcquisitionNumber", "FrameOfReferenceUID"),
 )
-
-MAX_SIDE = 4096
-"""More rows or columns than any CT makes: a damaged or hostile header."""
-
-
-class NotASlice(Exception):  # noqa: N818  (a reason, not a failure)
-    """Says in plain words why an instance holds no CT slice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """How the pixels of one instance are stored.
-
-    ``offset`` is where the value of Pixel Data begins in the file. ``padding`` are the first and last stored
-    value that mean "no data", as written.
-    """
-
-    transfer_syntax_uid: str
-    offset: int
-    bits_stored: int
-    signed: bool
-    frames: int
-    padding: tuple[int, int] | None
-
-    @property
-    def native(self) -> bool:
-        """Whether the pixels lie in the file uncompressed."""
-        return self.transfer_syntax_uid in NATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +79,7 @@ class Instance:
     refusal: str
 
 
-@dataclass(frozen=True, slots=True)
-class PixelElement:
-    """The Pixel Data element as found in a file: ``length`` None is encapsulated; ``value_bytes`` follow."""
-
-    offset: int
-    length: int | None
-    bytes_to_end: int
-
-
-def read_instance(path: Path, header: Dataset, element: PixelElement | None) -> Instance:
+def read_instance(path: Path, header: FileDataset, element: PixelElement | None) -> Instance:
     """Read one header; ``element`` is None where the file holds no integer Pixel Data.
 
     Raises
@@ -136,10 +94,8 @@ def read_instance(path: Path, header: Dataset, element: PixelElement | None) -> 
     sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
     if not sop_class and modality == "CT":
         sop_class = CTImageStorage
-    header.SOPClassUID, header.SOPInstanceUID = (
-        sop_class,
-        sop,
-    )  # where only the file meta information names them
+    # Results refer to their sources through these: only the file meta information may name them.
+    header.SOPClassUID, header.SOPInstanceUID = sop_class, sop
     pixels, frames, refusal = _slices(header, sop_class, modality, element)
     return Instance(
         path=path,
@@ -161,11 +117,11 @@ def read_instance(path: Path, header: Dataset, element: PixelElement | None) -> 
 
 
 def _slices(
-    header: Dataset, sop_class_uid: str, modality: str, element: PixelElement | None
+    header: FileDataset, sop_class_uid: str, modality: str, element: PixelElement | None
 ) -> tuple[Pixels | None, tuple[Frame, ...], str]:
     try:
         _check_kind(header, sop_class_uid, modality)
-        pixels = _pixels(header, element)
+        pixels = read_pixels(header, element)
         frames = _enhanced(header) if sop_class_uid in ENHANCED_CT else (_classic(header),)
         if len(frames) != pixels.frames:
             raise NotASlice(f"the header describes {len(frames)} frames but counts {pixels.frames}")
@@ -188,45 +144,6 @@ def _check_kind(header: Dataset, sop_class_uid: str, modality: str) -> None:
         raise NotASlice(f"computed picture ({printable(rendered[0])}), not plain slices")
     if text(header, "BurnedInAnnotation") == "YES":
         raise NotASlice("text is burned into the pixels")
-
-
-def _pixels(header: Dataset, element: PixelElement | None) -> Pixels:
-    if element is None:
-        raise NotASlice("no pixel data in integers")
-    syntax = text(header.file_meta, "TransferSyntaxUID")
-    rows, columns = _whole(header, "Rows"), _whole(header, "Columns")
-    frames = 1 if "NumberOfFrames" not in header else _whole(header, "NumberOfFrames")
-    if not (1 < rows <= MAX_SIDE and 1 < columns <= MAX_SIDE and 0 < frames <= 20_000):
-        raise NotASlice(f"{frames} frames of {rows} × {columns} pixels are no CT")
-    if _whole(header, "SamplesPerPixel") != 1 or not text(header, "PhotometricInterpretation").startswith(
-        "MONO"
-    ):
-        raise NotASlice("colour pictures, not CT values")
-    bits = _whole(header, "BitsStored")
-    if _whole(header, "BitsAllocated") != 16 or not 8 <= bits <= 16 or _whole(header, "HighBit") != bits - 1:
-        raise NotASlice("pixels are not stored in 16-bit words as CT is")
-    if syntax not in NATIVE and not _decodable(syntax):
-        raise NotASlice(f"transfer syntax {printable(UID(syntax).name)} cannot be decoded")
-    expected = rows * columns * frames * 2
-    if syntax in NATIVE and (element.length is None or min(element.length, element.bytes_to_end) < expected):
-        raise NotASlice("the pixel data is shorter than the header says")
-    return Pixels(
-        transfer_syntax_uid=syntax,
-        offset=element.offset,
-        bits_stored=bits,
-        signed=_whole(header, "PixelRepresentation") == 1,
-        frames=frames,
-        padding=_padding(header),
-    )
-
-
-def _padding(header: Dataset) -> tuple[int, int] | None:
-    """Return the stored values that mean "no data" (PS3.3 C.7.5.1.1.2); the second may be the lower."""
-    value = integer(header, "PixelPaddingValue")
-    if value is None:
-        return None
-    limit = integer(header, "PixelPaddingRangeLimit")
-    return (value, value if limit is None else limit)
 
 
 def _classic(header: Dataset) -> Frame:
@@ -277,9 +194,7 @@ def _plane(places: list[Dataset]) -> Plane:
     if (len(position), len(orientation), len(spacing)) != (3, 6, 2):
         raise NotASlice("no image position, orientation or pixel spacing in the header")
     try:
-        return plane(
-            position, orientation, spacing, _whole(places[-1], "Rows"), _whole(places[-1], "Columns")
-        )
+        return plane(position, orientation, spacing, whole(places[-1], "Rows"), whole(places[-1], "Columns"))
     except ValueError as reason:
         raise NotASlice(str(reason)) from reason
 
@@ -298,20 +213,6 @@ def _rescale(places: list[Dataset]) -> tuple[float, float]:
 def _first(places: Sequence[Dataset], keyword: str, read: Callable[[Dataset, str], T]) -> T:
     """Read ``keyword`` from the first data set that holds it, else the reader's empty value."""
     return read(next((place for place in places if keyword in place), Dataset()), keyword)
-
-
-def _whole(header: Dataset, keyword: str) -> int:
-    value = integer(header, keyword)
-    if value is None:
-        raise NotASlice(f"{keyword} is missing or damaged in the header")
-    return value
-
-
-def _decodable(transfer_syntax_uid: str) -> bool:
-    try:
-        return bool(get_decoder(UID(transfer_syntax_uid)).is_available)
-    except NotImplementedError:
-        return False
 
 
 def _class_name(sop_class_uid: str) -> str:

@@ -11,7 +11,8 @@ from pydicom.pixels.utils import iter_pixels
 
 from inference.errors import UnreadableSeriesError
 from inference.geometry import affine_of
-from inference.instance import Instance, Pixels
+from inference.instance import Instance
+from inference.pixels import Pixels
 from inference.stacks import Slice, Stack
 from inference.volume import AIR_HU, SourceSlice, Volume
 
@@ -38,7 +39,9 @@ def read_volume(stack: Stack) -> Volume:
     number = 0
     for instance, slices in groupby(stack.slices, key=lambda one: one.instance):
         for one, stored in _stored(instance, list(slices), (first.rows, first.columns)):
-            table = hu_table(one.frame.slope, one.frame.intercept, _pixels(instance))
+            stored_as = _pixels(instance)
+            scale = (one.frame.slope, one.frame.intercept)
+            table = hu_table(*scale, stored_as.bits_stored, stored_as.signed, stored_as.padding)
             np.take(table, stored.astype(np.uint16, copy=False), out=voxels[number])
             number += 1
     return Volume(
@@ -54,31 +57,35 @@ def read_volume(stack: Stack) -> Volume:
 
 
 @lru_cache(maxsize=64)
-def hu_table(slope: float, intercept: float, pixels: Pixels) -> NDArray[np.int16]:
+def hu_table(
+    slope: float, intercept: float, bits_stored: int, signed: bool, padding: tuple[int, int] | None
+) -> NDArray[np.int16]:
     """Return what HU each 16-bit stored word means, int16 (65536,): the whole way from bits to HU.
 
     Unused bits are dropped (overlays once lay in them), the sign is extended, the rescale applied; padding
     and all below -1024 HU are air.
     """
-    values = np.arange(65536, dtype=np.int32) & ((1 << pixels.bits_stored) - 1)
-    if pixels.signed:
-        sign = 1 << (pixels.bits_stored - 1)
+    values = np.arange(65536, dtype=np.int32) & ((1 << bits_stored) - 1)
+    if signed:
+        sign = 1 << (bits_stored - 1)
         values = (values ^ sign) - sign
     hu = np.rint(values * slope + intercept)
-    first, last = _padding(slope, intercept, pixels)
+    first, last = _padding_range(padding, signed, slope, intercept)
     hu[(values >= first) & (values <= last)] = AIR_HU
     table: NDArray[np.int16] = np.clip(hu, AIR_HU, np.iinfo(np.int16).max).astype(np.int16)
     table.setflags(write=False)
     return table
 
 
-def _padding(slope: float, intercept: float, pixels: Pixels) -> tuple[int, int]:
+def _padding_range(
+    padding: tuple[int, int] | None, signed: bool, slope: float, intercept: float
+) -> tuple[int, int]:
     """Return the first and last stored value that is padding; an empty range where none can be believed."""
     none = (1, 0)
-    if pixels.padding is None:
+    if padding is None:
         return none
     # Several makers write it as US although the pixels are signed.
-    ends = [value - 65536 if pixels.signed and value > 32767 else value for value in pixels.padding]
+    ends = [value - 65536 if signed and value > 32767 else value for value in padding]
     if any(TISSUE_HU[0] < end * slope + intercept < TISSUE_HU[1] for end in ends):
         return none
     return min(ends), max(ends)
@@ -95,16 +102,17 @@ def _stored(
     """Yield each of an instance's slices with its stored values."""
     pixels = _pixels(instance)
     indices = [(one.frame.number or 1) - 1 for one in slices]
-    name = f"the slice with instance number {instance.instance_number}"
     read = _native if pixels.native else _decoded
+    name = f"the slice with instance number {instance.instance_number}"
     try:
-        frames = list(read(instance.path, pixels, indices, shape))
+        for one, frame in zip(slices, read(instance.path, pixels, indices, shape), strict=True):
+            if frame.shape != shape or frame.dtype.itemsize != 2:
+                raise UnreadableSeriesError(f"{name} is not what its header says")
+            yield one, frame
+    except UnreadableSeriesError:
+        raise
     except Exception as error:  # a decoder fed with foreign bytes may raise anything
         raise UnreadableSeriesError(f"{name} cannot be decoded ({type(error).__name__})") from error
-    for one, frame in zip(slices, frames, strict=True):
-        if frame.shape != shape or frame.dtype.itemsize > 2:
-            raise UnreadableSeriesError(f"{name} is not what its header says")
-        yield one, frame
 
 
 def _native(path: Path, pixels: Pixels, indices: list[int], shape: tuple[int, int]) -> Iterator[Stored]:

@@ -57,11 +57,13 @@ class SeriesChoice:
     def without_first(self, reason: str) -> "SeriesChoice":
         """Choose again after the first candidate could not be read; its series' verdict says so."""
         failed, *rest = self.candidates
+        uid = failed.series_instance_uid
+        others = [stack for stack in rest if stack.series_instance_uid == uid]
+        verdict = Verdict.USABLE if others else Verdict.REJECTED
+        why = f"{describe(others[0])}; a better stack failed: {reason}" if others else reason
         verdicts = [
-            replace(verdict, verdict=Verdict.REJECTED, reason=reason)
-            if verdict.series_instance_uid == failed.series_instance_uid
-            else verdict
-            for verdict in self.verdicts
+            replace(one, verdict=verdict, reason=why) if one.series_instance_uid == uid else one
+            for one in self.verdicts
         ]
         return SeriesChoice(_with_chosen(verdicts, rest), tuple(rest))
 

@@ -11,7 +11,10 @@ from pydicom import Dataset
 
 from inference.geometry import DUPLICATE_MM, Lattice, Plane, even_runs, fit_lattice
 from inference.index import Series
-from inference.instance import MAYBE_LOSSY, TIMING, Frame, Instance
+from inference.instance import TIMING, Frame, Instance
+from inference.pixels import MAYBE_LOSSY
+
+COARSE_MM = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +111,7 @@ def _phases(group: list[Slice]) -> list[Stack]:
     slices overlap, two phases must not be mixed into one volume.
     """
     whole = _stack(group)
-    overlapping = len(_distinct(_sorted(group))) < len(group)
+    overlapping = len(_distinct(group)) < len(group)
     enough = whole.coverage_mm * (0.8 if overlapping else 1.001)
     for which in range(len(TIMING)):
         parts: dict[str, list[Slice]] = defaultdict(list)
@@ -123,39 +126,35 @@ def _phases(group: list[Slice]) -> list[Stack]:
 
 def _stack(group: Sequence[Slice]) -> Stack:
     """Build the longest even run of parallel slices."""
-    ordered = _sorted(group)
-    distinct = _distinct(ordered)
+    distinct = _distinct(group)
     positions = _positions(distinct)
     runs = even_runs(positions, group[0].frame.plane.normal)
     longest = max(runs, key=lambda run: fit_lattice(positions[run]).length_mm)
     kept = distinct[longest]
     notes = (
-        *_duplicates_note(len(ordered) - len(distinct)),
+        *_duplicates_note(len(group) - len(distinct)),
         *_gaps_note(distinct, len(kept)),
         *_lossy_note(kept),
+        *_coarse_note(kept),
     )
     return Stack(tuple(kept), fit_lattice(positions[longest]), notes)
 
 
-def _sorted(group: Sequence[Slice]) -> list[Slice]:
-    """Sort along the normal; at one position the lower instance number comes first."""
-    normal = group[0].frame.plane.normal
-    order = np.round(_positions(group) @ normal / DUPLICATE_MM) * DUPLICATE_MM
-    keys = [
-        (place, one.instance.instance_number, one.frame.number or 0, one.instance.sop_instance_uid)
-        for place, one in zip(order.tolist(), group, strict=True)
-    ]
-    return [group[i] for i in sorted(range(len(group)), key=keys.__getitem__)]
+def _distinct(group: Sequence[Slice]) -> list[Slice]:
+    """Sort along the normal and keep one slice at each position: the one with the lowest instance number."""
+    along = _positions(group) @ group[0].frame.plane.normal
+    order = np.argsort(along, kind="stable")
+    places: list[list[int]] = []
+    for i in order.tolist():
+        if places and along[i] - along[places[-1][0]] <= DUPLICATE_MM:
+            places[-1].append(i)
+        else:
+            places.append([i])
+    return [min((group[i] for i in place), key=_sequence) for place in places]
 
 
-def _distinct(ordered: Sequence[Slice]) -> list[Slice]:
-    """Keep the first slice at each position."""
-    along = _positions(ordered) @ ordered[0].frame.plane.normal
-    distinct = [0]
-    for i in range(1, len(ordered)):
-        if along[i] - along[distinct[-1]] > DUPLICATE_MM:
-            distinct.append(i)
-    return [ordered[i] for i in distinct]
+def _sequence(one: Slice) -> tuple[int, int, str]:
+    return one.instance.instance_number, one.frame.number or 0, one.instance.sop_instance_uid
 
 
 def _positions(slices: Sequence[Slice]) -> NDArray[np.float64]:
@@ -185,6 +184,12 @@ def _gaps_note(distinct: Sequence[Slice], kept: int) -> list[str]:
 def _lossy_note(kept: Sequence[Slice]) -> list[str]:
     syntaxes = {one.instance.pixels.transfer_syntax_uid for one in kept if one.instance.pixels}
     return ["the slices may be lossily compressed"] if syntaxes & MAYBE_LOSSY else []
+
+
+def _coarse_note(kept: Sequence[Slice]) -> list[str]:
+    thickness = kept[0].frame.thickness_mm or 0.0
+    coarse = thickness > COARSE_MM
+    return [f"slices are {thickness:.3g} mm thick: mild loss of height may not show"] if coarse else []
 
 
 def _count(number: int, one: str, many: str) -> str:
