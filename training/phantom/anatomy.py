@@ -50,15 +50,8 @@ SIZES: Final[dict[str, Size]] = {
     "S1": Size(24.0, 1.2, 31.0, 50.0),
 }  # fmt: skip
 
-CONCAVITY: Final = 0.10
+CONCAVITY: Final = 0.115
 """How much lower a normal body is in the middle than at 0.8 of its half depth, as a share of its height."""
-
-
-def norm_heights(level: str) -> tuple[float, float, float]:
-    """Anterior, middle and posterior height in mm that are normal at ``level``, for comparison between levels."""
-    size = SIZES[level]
-    anterior = size.posterior_mm * size.wedge
-    return anterior, (anterior + size.posterior_mm) / 2 * (1 - CONCAVITY), size.posterior_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -66,11 +66,11 @@ def draw_body(level: str, build: Build, rng: np.random.Generator) -> Body:
     source = int(rng.choice(_nearest_sources(level)))
     _, v = plate_lattice()
     # Heights change linearly from front to back; the norm is met at 0.8 of the half depth.
-    rim = height * (1 + (wedge - 1) * (0.8 - v) / 1.6)
+    rim = height * (1 + (wedge - 1) * (0.8 - np.clip(v, -1, 1)) / 1.6)
     share = np.clip(rng.normal(0.5, 0.12), 0.2, 0.8)
     dishes = [_dish(rng.normal(0.12, 0.1), rng.uniform(0.9, 2.0)) for _ in range(2)]
     # The dish still has some depth at 0.8 of the half depth: what is lost there is added to the whole.
-    depth = concavity * height * 1.22
+    depth = concavity * height * (1.2 if level == "L5" else 1.4)
     tilt = rng.normal(0, 0.008) * height
     plates = []
     for sign, dish, part in ((1, dishes[0], share), (-1, dishes[1], 1 - share)):
@@ -119,7 +119,7 @@ def draw_collapse(rng: np.random.Generator) -> Collapse:
     """Draw a wedge, biconcave or crush collapse."""
     u, v = plate_lattice()
     kind = rng.choice(3, p=[0.5, 0.27, 0.23])
-    forward = np.clip((1.05 - v) / 2.1, 0, 1)
+    forward = np.clip((0.95 - v) / 1.9, 0, 1)
     pivot = forward ** rng.uniform(0.7, 1.8)
     dish = np.clip(1.05 - (u**2 + (v - rng.normal(0, 0.2)) ** 2) * rng.uniform(0.75, 1.0), 0, 1)
     flat = np.ones_like(u)

@@ -14,8 +14,10 @@ from training.phantom.truth import losses
 
 Array = NDArray[np.float64]
 
-KYPHOSIS_SHARE = 0.6
+KYPHOSIS_SHARE = 0.35
 """How much of a wedge's angle the spine above it takes on; the discs take the rest."""
+MOST_KYPHOSIS_RAD = np.radians(22)
+"""What all collapses together add at most; people with more of them lie propped up."""
 SACRAL_SLOPE_RAD = np.radians(38)
 """Tilt of S1's end plate in the source mesh."""
 
@@ -92,14 +94,12 @@ def draw_column(streams: Streams, wanted: dict[str, float]) -> tuple[Placed, ...
 
 def _draw_bodies(build: Build, streams: Streams, wanted: dict[str, float]) -> list[Body | None]:
     bodies = [None if level in {"C1", "C2"} else draw_body(level, build, streams.shape) for level in LEVELS]
-    known = [i for i, body in enumerate(bodies) if body is not None]
-    heights = np.array([bodies[i].heights_mm() for i in known])  # type: ignore[union-attr]
-    reference = losses([LEVELS[i] for i in known], heights)[2]
-    for i, mm in zip(known, reference, strict=True):
+    graded = {level: body for level, body in zip(LEVELS, bodies, strict=True) if body and level in GRADED_LEVELS}
+    reference = losses(list(graded), np.array([body.heights_mm() for body in graded.values()]))[2]
+    for (level, body), mm in zip(graded.items(), reference, strict=True):
         collapse = draw_collapse(streams.collapse)
-        body = bodies[i]
-        if LEVELS[i] in wanted and body is not None:
-            bodies[i] = collapse_to(body, collapse, wanted[LEVELS[i]], float(mm) * 0.985)
+        if level in wanted:
+            bodies[LEVELS.index(level)] = collapse_to(body, collapse, wanted[level], float(mm) * 0.985)
     return bodies
 
 
@@ -119,8 +119,9 @@ def _stack(steps: Array, lost: Array, wedge: Array) -> Array:
     """Body centres from S1 upwards; L3 comes to lie at the origin."""
     centres = [np.zeros(3)]
     angle = 0.0
+    share = min(KYPHOSIS_SHARE, MOST_KYPHOSIS_RAD / max(float(np.maximum(wedge, 0).sum()), 1e-6))
     for i in range(len(steps) - 1, -1, -1):
-        angle += KYPHOSIS_SHARE * (wedge[i] + wedge[i + 1]) / 2
+        angle += share * (wedge[i] + wedge[i + 1]) / 2
         step = -steps[i]
         length = np.linalg.norm(step)
         step = step * (1 - min(0.42 * (lost[i] + lost[i + 1]) / length, 0.45))

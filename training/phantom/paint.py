@@ -1,6 +1,5 @@
 """A scene and a grid in; HU, or the level of the vertebral body, at every voxel of the grid out."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,9 +10,11 @@ from inference.findings import Point
 from inference.levels import LEVELS
 from inference.volume import Grid
 from training.phantom.anatomy import ARCH_ORIGIN_MM, ARCH_STEP_MM, SDF_UNIT_MM, shapes
+from training.phantom.boxes import Box, blend_bone, box_around, voxel_mm
 from training.phantom.column import Placed
 from training.phantom.scene import Bone, Scene
-from training.phantom.surroundings import paint_bones, paint_features, paint_soft_tissue
+from training.phantom.skeleton import paint_skeleton
+from training.phantom.soft_tissue import paint_soft_tissue
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
@@ -21,50 +22,6 @@ Array32 = NDArray[np.float32]
 BODY_REACH_MM = (1.45, 1.45, 24.0)
 """Half extent of a body's box: in half widths, half depths, mm."""
 ARCH_BLEND_MM = 1.5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Box:
-    """A part of a grid: its slices and, for each voxel, the place in some frame (three float32 arrays)."""
-
-    slices: tuple[slice, slice, slice]
-    x: Array32
-    y: Array32
-    z: Array32
-
-
-def box_around(grid: Grid, centre: Array, axes: Array, low: Array, high: Array) -> Box | None:
-    """The voxels of ``grid`` near the box ``low`` to ``high`` (mm in the frame ``axes`` at ``centre``); None if none."""
-    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1), indexing="ij"), axis=-1).reshape(-1, 3)
-    to_index = np.linalg.inv(grid.affine)
-    index = (corners @ axes + centre) @ to_index[:3, :3].T + to_index[:3, 3]
-    first = np.maximum(np.floor(index.min(0)).astype(int), 0)
-    last = np.minimum(np.ceil(index.max(0)).astype(int) + 1, grid.shape)
-    if (last <= first).any():
-        return None
-    matrix = axes @ grid.affine[:3, :3]
-    offset = axes @ (grid.affine[:3, 3] - centre)
-    ranges = [np.arange(a, b, dtype=np.float64) for a, b in zip(first, last, strict=True)]
-    frame = [
-        (
-            (matrix[k, 0] * ranges[0] + offset[k])[:, None, None]
-            + (matrix[k, 1] * ranges[1])[None, :, None]
-            + (matrix[k, 2] * ranges[2])[None, None, :]
-        ).astype(np.float32)
-        for k in range(3)
-    ]
-    parts = [slice(int(a), int(b)) for a, b in zip(first, last, strict=True)]
-    return Box((parts[0], parts[1], parts[2]), *frame)
-
-
-def voxel_mm(grid: Grid) -> float:
-    """Size of a cube with a voxel's volume."""
-    return float(abs(np.linalg.det(grid.affine[:3, :3])) ** (1 / 3))
-
-
-def cover(distance: Array32, width_mm: float) -> Array32:
-    """Share of a voxel inside a surface at signed ``distance`` from the voxel's centre."""
-    return np.clip(np.float32(0.5) - distance / np.float32(width_mm), 0, 1)
 
 
 @lru_cache(maxsize=4)
@@ -107,14 +64,6 @@ def _body_box(grid: Grid, vertebra: Placed) -> Box | None:
     return box_around(grid, vertebra.centre, vertebra.axes, -reach, reach)
 
 
-def _paint_bone(hu: Array32, distance: Array32, bone: Bone, inner: Array32 | float, width: float) -> None:
-    """Blend shell and spongiosa into ``hu`` (a view), partial volume included."""
-    whole = cover(distance, width)
-    core = cover(distance + np.float32(bone.cortical_mm), width)
-    hu *= 1 - whole
-    hu += (whole - core) * np.float32(bone.cortical_hu) + core * inner
-
-
 def paint_vertebra(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: int) -> None:
     """Paint one vertebra, arch first."""
     width = max(voxel_mm(grid), 0.8)
@@ -128,24 +77,23 @@ def paint_vertebra(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: 
     if box is not None:
         distance = _arch_distance(vertebra, box)
         inner = np.float32(bone.trabecular_hu + 60) + texture * _texture(box.x, box.y, box.z, seed + 1, False)
-        _paint_bone(hu[box.slices], distance, bone, inner, width)
+        blend_bone(hu[box.slices], distance, bone.cortical_hu, bone.cortical_mm, inner, width)
     box = _body_box(grid, vertebra)
     if box is not None and vertebra.body is not None:
         distance, height = vertebra.body.distance_mm(box.x, box.y, box.z)
         inner = np.float32(bone.trabecular_hu) + texture * _texture(box.x, box.y, box.z, seed, bone.striated)
         # Spongiosa is denser towards the end plates.
         inner = inner + np.float32(60) * np.abs(height) ** 5
-        _paint_bone(hu[box.slices], distance, bone, inner, width)
+        blend_bone(hu[box.slices], distance, bone.cortical_hu, bone.cortical_mm, inner, width)
 
 
 def render(scene: Scene, grid: Grid) -> NDArray[np.int16]:
     """The scene on ``grid``: int16 HU without noise; the same scene and grid give the same voxels."""
-    hu = paint_soft_tissue(scene, grid)
-    paint_bones(hu, scene, grid)
+    hu = paint_soft_tissue(scene.trunk, grid)
+    paint_skeleton(hu, scene.trunk, scene.vertebrae, scene.bones[-1].trabecular_hu, grid)
     for i, (vertebra, bone) in enumerate(zip(scene.vertebrae, scene.bones, strict=True)):
         if vertebra.level != "S1":
             paint_vertebra(hu, grid, vertebra, bone, scene.texture_seed + 7 * i)
-    paint_features(hu, scene, grid)
     return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
 
 

@@ -7,15 +7,16 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.findings import Grade, Heights, Point
+from inference.findings import Heights
+from inference.heights import deformity
 from inference.levels import GRADED_LEVELS, LEVELS
 from training.phantom.column import GRADED, Placed, Streams, draw_column
 from training.phantom.look_alikes import Feature, draw_features
 from training.phantom.trunk import Trunk, draw_trunk
-from training.phantom.truth import VertebraTruth, deformity_of, grade_of, height_points, losses
+from training.phantom.truth import VertebraTruth, grade_of, height_points, losses
+from training.phantom.windows import Bounds, head_bounds, legs_bounds, torso_bounds
 
 Array = NDArray[np.float64]
-Bounds = tuple[Point, Point]
 
 LOSS_BANDS = ((0.15, 0.20), (0.20, 0.25), (0.25, 0.40), (0.40, 0.68))
 """Wanted raw losses: a slight deformity below the first threshold, then grades 1, 2 and 3."""
@@ -94,7 +95,7 @@ def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
         _draw_bones(placed, features, bone),
         body,
         int(rng.integers(2**31)),
-        body.bounds(options.kind, first, last, bounds),
+        _bounds(options.kind, body, LEVELS.index(first), LEVELS.index(last), bounds),
         _spine_bounds(placed, first, last) if options.kind in {SceneKind.TORSO, SceneKind.SPINE} else None,
     )
 
@@ -114,21 +115,24 @@ def measure(placed: Sequence[Placed], look_alikes: Sequence[tuple[str, ...]]) ->
     """Measure every vertebra's finished shape."""
     points = [np.zeros((2, 3, 3)) if p.body is None else p.body.height_points() for p in placed]
     heights = np.array([np.maximum(p[0, :, 2] - p[1, :, 2], 0.1) for p in points])
-    raw, neighbour, reference = losses([p.level for p in placed], heights)
+    graded = [i for i, p in enumerate(placed) if p.level in GRADED_LEVELS]
+    raw, neighbour, reference = np.zeros((3, len(placed)))
+    raw[graded], neighbour[graded], reference[graded] = losses(list(GRADED), heights[graded])
     truths = []
     for i, vertebra in enumerate(placed):
-        grade = grade_of(raw[i]) if vertebra.level in GRADED_LEVELS else Grade.NORMAL
+        grade = grade_of(raw[i])
+        own = Heights(*map(float, heights[i]))
         truths.append(
             VertebraTruth(
                 vertebra.level,
                 (float(vertebra.centre[0]), float(vertebra.centre[1]), float(vertebra.centre[2])),
                 vertebra.axes,
                 height_points(vertebra.centre, vertebra.axes, points[i]),
-                Heights(*(float(mm) for mm in heights[i])),
+                own,
                 float(raw[i]),
                 float(neighbour[i]),
                 grade,
-                deformity_of(heights[i], reference[i]) if grade else None,
+                deformity(own, float(reference[i])) if grade else None,
                 look_alikes[i],
             )
         )
@@ -164,6 +168,14 @@ def _draw_levels(kind: SceneKind, rng: np.random.Generator) -> tuple[str, str]:
         return LEVELS[first], LEVELS[first + length - 1]
     spans = (("C1", "T6"), ("C6", "L1"), ("T9", "S1"), ("C6", "S1"), ("C1", "S1"), ("T7", "L3"))
     return spans[int(rng.choice(len(spans), p=[0.1, 0.3, 0.28, 0.22, 0.04, 0.06]))]
+
+
+def _bounds(kind: SceneKind, trunk: Trunk, first: int, last: int, rng: np.random.Generator) -> Bounds:
+    if kind is SceneKind.HEAD:
+        return head_bounds(trunk, rng)
+    if kind is SceneKind.LEGS:
+        return legs_bounds(trunk, rng)
+    return torso_bounds(trunk, first, last, rng)
 
 
 def _spine_bounds(placed: Sequence[Placed], first: str, last: str) -> Bounds:

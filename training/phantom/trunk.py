@@ -1,42 +1,133 @@
-"""The spine's place in; everything around it (skin, fat, muscle, lungs, organs, ribs, pelvis) out."""
+"""The spine's place in; the parameters of everything around it (skin, fat, lungs, organs, ribs) out.
+
+Places are given by *level coordinate*: the index in ``LEVELS`` as a real number along z, continued above C1 and
+below S1. Sideways and to the back they are mm from the spine's centre line.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from inference.levels import LEVELS
 from training.phantom.column import Placed
 
-if TYPE_CHECKING:
-    from training.phantom.scene import Bounds, SceneKind
-
 Array = NDArray[np.float64]
+
+SKIN: Final = np.array([
+    # level coordinate, half width, half depth, centre behind the spine
+    (-8.6, 4, 4, 5), (-8.0, 45, 50, 5), (-6.5, 68, 84, 5), (-3.5, 76, 96, 2), (0.0, 72, 92, -14), (1.6, 64, 76, -16),
+    (2.8, 57, 60, -14), (5.0, 60, 60, -12), (6.0, 80, 66, -12), (7.0, 128, 74, -14), (8.3, 178, 86, -22),
+    (10.0, 182, 98, -36), (13.0, 168, 112, -52), (16.0, 160, 116, -58), (19.0, 156, 113, -56), (22.0, 163, 110, -50),
+    (24.0, 176, 110, -48), (27.0, 186, 110, -58), (30.0, 180, 100, -70), (34.0, 170, 90, -80),
+])  # fmt: skip
+"""Outline of an average adult lying with the arms up."""
+
+CAGE: Final = np.array([
+    # level coordinate, half width, half depth of the rib cage's outer wall
+    (6.6, 38, 26), (7.3, 58, 40), (8.3, 82, 56), (9.5, 103, 71), (11.0, 119, 85), (13.0, 131, 98), (15.0, 136, 102),
+    (17.0, 134, 100), (19.0, 130, 98), (21.0, 128, 98),
+])  # fmt: skip
+CAGE_BACK_MM: Final = 40.0
+"""How far behind the body's centre the rib cage's outer wall reaches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trunk:
-    """Parameters of the soft tissue."""
+    """One person's soft tissue.
+
+    Attributes
+    ----------
+    centres : float64 (25, 3), body centres C1 to S1, LPS mm
+    girth : of skin and organs over the average
+    fat_mm : thickness of the subcutaneous fat
+    contrast_hu : added to vessels by a contrast agent
+    diaphragm : level coordinate of the domes' top
+    organs : float64 (16,), uniform numbers from which the organs take their sizes and places
+    mirrored : organs and heart on the other side (situs inversus never; kept for left-right flips of whole scenes)
+    table_mm : distance of the table from the back, None without one
+    seed : of lung vessels, bowel and fat strands
+    """
 
     centres: Array
-    half_width_mm: float
-    half_depth_mm: float
+    girth: float
+    cage: float
+    fat_mm: float
+    muscle_hu: float
+    contrast_hu: float
+    diaphragm: float
+    organs: Array
+    rib_tilt: float
+    rib_lengths: Array
+    table_mm: float | None
+    seed: int
 
-    def bounds(self, kind: "SceneKind", first: str, last: str, rng: np.random.Generator) -> "Bounds":
-        """The box that an acquisition of ``first`` to ``last`` covers."""
-        i, j = LEVELS.index(first), LEVELS.index(last)
-        top, low = self.centres[i], self.centres[j]
-        cut = rng.uniform(-15, 15, 2)
-        x, y = self.centres[i : j + 1, 0].mean(), self.centres[i : j + 1, 1].mean()
-        w, d = self.half_width_mm + 10, self.half_depth_mm + 10
+    def level_at(self, z: Array) -> Array:
+        """Level coordinate at heights ``z``."""
+        known = self.centres[:, 2]
+        inside = np.interp(-z, -known, np.arange(len(known)))
+        above, below = np.maximum(z - known[0], 0) / 17, np.maximum(known[-1] - z, 0) / 28
+        return np.asarray(inside - above + below)
+
+    def height_at(self, level: float) -> float:
+        """Height z of a level coordinate."""
+        known = self.centres[:, 2]
+        if level < 0:
+            return float(known[0] - 17 * level)
+        if level > len(known) - 1:
+            return float(known[-1] - 28 * (level - len(known) + 1))
+        return float(np.interp(level, np.arange(len(known)), known))
+
+    def spine_at(self, z: Array) -> tuple[Array, Array]:
+        """x and y of the spine's centre line at heights ``z``; it goes on straight beyond the ends."""
+        order = np.argsort(self.centres[:, 2])
+        known = self.centres[order]
+        return np.interp(z, known[:, 2], known[:, 0]), np.interp(z, known[:, 2], known[:, 1])
+
+    def skin_spine_at(self, z: Array) -> tuple[Array, Array]:
+        """The centre line as the skin follows it: smoothed."""
+        fine = np.arange(self.centres[-1, 2] - 250, self.centres[0, 2] + 250, 5.0)
+        x, y = self.spine_at(fine)
         return (
-            (float(x - w), float(y + 70 - 2 * d), float(low[2] + cut[0])),
-            (float(x + w), float(y + 80), float(top[2] + cut[1])),
+            np.interp(z, fine, ndimage.gaussian_filter1d(x, 10, mode="nearest")),
+            np.interp(z, fine, ndimage.gaussian_filter1d(y, 8, mode="nearest")),
         )
+
+    def skin_at(self, z: Array) -> tuple[Array, Array, Array]:
+        """Half width, half depth and centre offset (mm behind the spine) of the skin at heights ``z``."""
+        level = self.level_at(z)
+        half_width, half_depth, offset = (np.interp(level, SKIN[:, 0], SKIN[:, i]) for i in (1, 2, 3))
+        torso = np.clip((level - 6) / 3, 0, 1)
+        grow = 1 + (self.girth - 1) * torso
+        extra = (self.fat_mm - 18) * torso
+        depth = half_depth * grow + extra
+        # What is added in depth is added in front: the back stays at the table.
+        return half_width * grow + extra, depth, offset - 0.75 * (depth - half_depth)
+
+    def cage_at(self, level: Array) -> tuple[Array, Array]:
+        """Half width and half depth of the rib cage's outer wall."""
+        return tuple(self.cage * np.interp(level, CAGE[:, 0], CAGE[:, i]) for i in (1, 2))  # type: ignore[return-value]
 
 
 def draw_trunk(placed: Sequence[Placed], rng: np.random.Generator) -> Trunk:
     """Draw what surrounds the spine."""
-    return Trunk(np.array([p.centre for p in placed]), float(rng.uniform(150, 200)), float(rng.uniform(100, 140)))
+    stature = float(np.mean([p.arch_scale for p in placed]))
+    return Trunk(
+        centres=np.array([p.centre for p in placed]),
+        girth=stature * float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.25)),
+        cage=stature * float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.12)),
+        fat_mm=float(np.clip(rng.gamma(4, 5), 5, 50)),
+        muscle_hu=float(np.clip(rng.normal(50, 10), 20, 70)),
+        contrast_hu=float(rng.choice([0, rng.uniform(60, 130), rng.uniform(150, 330)], p=[0.5, 0.35, 0.15])),
+        diaphragm=float(rng.normal(15.6, 0.7)),
+        organs=rng.random(16),
+        rib_tilt=float(np.clip(rng.normal(1, 0.2), 0.5, 1.5)),
+        rib_lengths=np.concatenate([
+            [150.0, 165, 168, 168, 168, 165, 162, 150, 140, 128],
+            [rng.uniform(70, 100), np.clip(rng.normal(48, 14), 22, 85)],
+        ]),
+        table_mm=float(rng.uniform(8, 45)) if rng.random() < 0.85 else None,
+        seed=int(rng.integers(2**31)),
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""A grid and a place in; the voxels near it with their coordinates in a local frame out, and how bone is blended in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.volume import Grid
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """A part of a grid: its slices and, for each voxel, the place in some frame (three float32 arrays)."""
+
+    slices: tuple[slice, slice, slice]
+    x: Array32
+    y: Array32
+    z: Array32
+
+
+def box_around(grid: Grid, centre: Array, axes: Array, low: Array, high: Array) -> Box | None:
+    """The voxels of ``grid`` near the box ``low`` to ``high`` (mm in the frame ``axes`` at ``centre``); None if none."""
+    to_index = np.linalg.inv(grid.affine)
+    linear = to_index[:3, :3] @ axes.T
+    middle = linear @ ((low + high) / 2) + to_index[:3, :3] @ centre + to_index[:3, 3]
+    reach = np.abs(linear) @ ((high - low) / 2)
+    first = np.maximum(np.floor(middle - reach).astype(int), 0)
+    last = np.minimum(np.ceil(middle + reach).astype(int) + 1, grid.shape)
+    if (last <= first).any():
+        return None
+    matrix = axes @ grid.affine[:3, :3]
+    offset = axes @ (grid.affine[:3, 3] - centre)
+    i, j, k = (np.arange(a, b, dtype=np.float32) for a, b in zip(first, last, strict=True))
+    frame = [
+        (np.float32(row[0]) * i + np.float32(shift))[:, None, None]
+        + ((np.float32(row[1]) * j)[:, None] + np.float32(row[2]) * k[None, :])[None]
+        for row, shift in zip(matrix, offset, strict=True)
+    ]
+    a, b, c = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
+    return Box((a, b, c), *frame)
+
+
+def voxel_mm(grid: Grid) -> float:
+    """Size of a cube with a voxel's volume."""
+    return float(abs(np.linalg.det(grid.affine[:3, :3])) ** (1 / 3))
+
+
+def cover(distance: Array32, width_mm: float) -> Array32:
+    """Share of a voxel inside a surface at signed ``distance`` from the voxel's centre."""
+    return np.clip(np.float32(0.5) - distance * np.float32(1 / width_mm), 0, 1)
+
+
+def blend_bone(
+    hu: Array32, distance: Array32, shell_hu: float, shell_mm: float, inner: Array32 | float, width_mm: float
+) -> None:
+    """Blend a shell and what it holds into ``hu`` (a view), partial volume included."""
+    whole = cover(distance, width_mm)
+    core = cover(distance + np.float32(shell_mm), width_mm)
+    hu *= 1 - whole
+    hu += (whole - core) * np.float32(shell_hu) + core * inner
