@@ -56,21 +56,14 @@ def dcmsend(address: Address, folder: Path) -> Run:
 
 
 @contextmanager
-def storescp(folder: Path, ae_title: str = "STORESCP") -> Iterator[Address]:
+def storescp(
+    folder: Path, ae_title: str = "STORESCP", options: Sequence[str] = ("+xa",), port: int | None = None
+) -> Iterator[Address]:
     """A receiver that writes what it gets into `folder` as it comes, and ends with the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    command = [
-        find_program("storescp"),
-        "--fork",
-        "+xa",
-        "+B",
-        "-aet",
-        ae_title,
-        "-od",
-        str(folder),
-        str(port),
-    ]
+    port = port or free_port()
+    program = [find_program("storescp"), "+B", *options]
+    command = [*program, "-aet", ae_title, "-od", str(folder), str(port)]
     with running(command, folder.with_suffix(".log")):
         wait_until(lambda: port_answers(port), "storescp listens")
         yield Address(port, called=ae_title)

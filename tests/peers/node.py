@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,9 @@ from typing import Any, Self
 import psutil
 from peers.dcmtk import Address, echo_succeeds
 from peers.programs import free_port, run_program, running, wait_until
+
+from listener.settings import load_settings
+from listener.status import StudyRow, overview
 
 FAINTLINE = str(Path(sys.executable).with_name("faintline"))
 
@@ -43,12 +46,15 @@ timeout_seconds = 10
 
 [log]
 level = "debug"
+"""
+
+DESTINATION = """\
 
 [[destinations]]
-name = "pacs"
+name = "{name}"
 ae_title = "PACS"
 host = "127.0.0.1"
-port = {destination_port}
+port = {port}
 """
 
 
@@ -56,11 +62,11 @@ port = {destination_port}
 class Node:
     """One node; everything that must survive lies in `folder`.
 
-    `destination_port` is where the PACS listens (AE title PACS); PACS and MODALITY may call.
+    `destinations` are names and the ports where they listen (AE title PACS); PACS and MODALITY may call.
     """
 
     folder: Path
-    destination_port: int
+    destinations: dict[str, int] = field(default_factory=dict)
     quiet_seconds: float = 1.5
     port: int = field(default_factory=free_port)
     _process: ExitStack = field(default_factory=ExitStack)
@@ -84,11 +90,9 @@ class Node:
     def start(self) -> Self:
         """`faintline serve`, and wait until C-ECHO is answered."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.settings.write_text(
-            TEMPLATE.format(
-                port=self.port, destination_port=self.destination_port, quiet_seconds=self.quiet_seconds
-            )
-        )
+        destinations = [DESTINATION.format(name=name, port=port) for name, port in self.destinations.items()]
+        content = TEMPLATE.format(port=self.port, quiet_seconds=self.quiet_seconds)
+        self.settings.write_text(content + "".join(destinations))
         command = [FAINTLINE, "serve", "--settings", str(self.settings)]
         self._supervisor = self._process.enter_context(running(command, self.log, self.folder))
         self.wait_until_answering()
@@ -170,34 +174,31 @@ class Node:
         self._process = ExitStack()
         self.start()
 
-    def status(self) -> list[dict[str, Any]]:
+    def status_json(self) -> list[dict[str, Any]]:
         """`faintline status --json`: one entry a study."""
-        done = run_program(
-            [FAINTLINE, "status", "--settings", str(self.settings), "--json"], folder=self.folder
-        )
+        command = [FAINTLINE, "status", "--settings", str(self.settings), "--json"]
+        done = run_program(command, folder=self.folder)
         assert done.returncode == 0, done.stderr
-        said = json.loads(done.stdout)
-        studies: list[dict[str, Any]] = said["studies"] if isinstance(said, Mapping) else said
+        studies: list[dict[str, Any]] = json.loads(done.stdout)
         return studies
 
-    def study(self, study_uid: str) -> dict[str, Any] | None:
-        """The node's word on one study; None where it knows no such study."""
-        found = [one for one in self.status() if one["study_instance_uid"] == study_uid]
-        assert len(found) <= 1, found
+    def study(self, study_uid: str) -> StudyRow | None:
+        """What `faintline status` says of one study, without a process; None before it is known."""
+        found = [row for row in overview(load_settings(self.settings)) if row.study_instance_uid == study_uid]
         return found[0] if found else None
 
-    def state_of(self, study_uid: str) -> str | None:
-        """Where the study stands."""
-        study = self.study(study_uid)
-        return None if study is None else str(study["state"])
+    def is_in(self, study_uid: str, *states: str) -> bool:
+        """Whether the study stands at one of the states now."""
+        row = self.study(study_uid)
+        return row is not None and row.state in states
 
-    def wait_for_state(self, study_uid: str, states: set[str], timeout_s: float = 120) -> dict[str, Any]:
-        """Until the study stands at one of `states`; its entry then."""
+    def wait_for_state(self, study_uid: str, *states: str, timeout_s: float = 120) -> StudyRow:
+        """Until the study stands at one of the states; what is said of it then."""
         deadline = time.monotonic() + timeout_s
-        while (study := self.study(study_uid)) is None or study["state"] not in states:
-            assert time.monotonic() < deadline, f"not {states}: {study}\n{self.log_text()[-2000:]}"
-            time.sleep(0.3)
-        return study
+        while (row := self.study(study_uid)) is None or row.state not in states:
+            assert time.monotonic() < deadline, f"not {states}: {row}\n{self.log_text()[-2000:]}"
+            time.sleep(0.05)
+        return row
 
 
 def _plays(process: psutil.Process, role: str) -> bool:
@@ -208,9 +209,9 @@ def _plays(process: psutil.Process, role: str) -> bool:
 
 
 @contextmanager
-def node(folder: Path, destination_port: int, quiet_seconds: float = 1.5) -> Iterator[Node]:
-    """A running node that ends with the block, whatever the test did to it."""
-    made = Node(folder, destination_port, quiet_seconds)
+def node(folder: Path, pacs_port: int, quiet_seconds: float = 1.5) -> Iterator[Node]:
+    """A running node with one destination; it ends with the block, whatever the test did to it."""
+    made = Node(folder, {"pacs": pacs_port}, quiet_seconds)
     try:
         yield made.start()
     finally:

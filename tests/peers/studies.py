@@ -1,6 +1,5 @@
 """Studies to send: real CT, VerSe volumes as axial DICOM, small made-up ones, and their raw bytes."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from peers.rawscu import Message
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
@@ -188,14 +188,14 @@ def mr_study(folder: Path, slices: int = 5) -> Study:
     return Study(str(image.StudyInstanceUID), folder, tuple(paths))
 
 
-def data_set_bytes(path: Path) -> bytes:
-    """The file without preamble and meta header: what a C-STORE carries."""
+def message_of(path: Path) -> Message:
+    """The C-STORE that carries the file: its bytes as they lie on disk behind preamble and meta header."""
     content = path.read_bytes()
     group_length = int.from_bytes(content[140:144], "little")
-    return content[144 + group_length :]
-
-
-def copy_of(study: Study, folder: Path) -> Study:
-    """The same files elsewhere, free to change."""
-    shutil.copytree(study.folder, folder)
-    return study_in(folder)
+    meta = pydicom.dcmread(path, specific_tags=[]).file_meta
+    return Message(
+        str(meta.MediaStorageSOPClassUID),
+        str(meta.MediaStorageSOPInstanceUID),
+        str(meta.TransferSyntaxUID),
+        content[144 + group_length :],
+    )
