@@ -49,7 +49,7 @@ def _view_size(recipe: LocaliserRecipe, rng: np.random.Generator) -> NDArray[np.
     """Voxels of a view, each a multiple of 16: a long or a short stretch, wide or close around the spine."""
     share = np.array([rng.uniform(0.2, 1.0), *([rng.uniform(0.45, 1.0)] * 2)])
     voxels = np.array(recipe.view_mm) * share / recipe.voxel_mm
-    return np.maximum(16, 16 * np.round(voxels / 16)).astype(np.int64)
+    return np.asarray(np.maximum(16, 16 * np.round(voxels / 16)), dtype=np.int64)
 
 
 def _view(
@@ -58,18 +58,22 @@ def _view(
     start = _view_start(torso, size, rng)
     hu = _cut(torso.hu, start, size, -1024).astype(np.float32)
     body = _cut(torso.body, start, size, 0).astype(np.int64)
-    heat = heat_map(torso.centres - start, size, recipe.sigma_mm / recipe.voxel_mm)
-    hu = _thicken(hu, rng) * rng.uniform(0.95, 1.05) + rng.normal(0, 15)
-    hu = hu + rng.normal(0, rng.uniform(0, 45), hu.shape)
+    heat = heat_map(torso.centres.astype(np.float64) - start, size, recipe.sigma_mm / recipe.voxel_mm)
+    hu = _thicken(hu, rng) * np.float32(rng.uniform(0.95, 1.05)) + np.float32(rng.normal(0, 15))
+    hu += rng.uniform(0, 45) * rng.standard_normal(hu.shape, dtype=np.float32)
     if rng.random() < 0.5:
         hu, body, heat = hu[..., ::-1], body[..., ::-1], heat[..., ::-1]
-    hu = np.clip(hu, -1024, 3071).astype(np.int16)
     named = torch.from_numpy(body.copy())
-    return as_input(hu), torch.from_numpy(heat.copy()), (named > 0).float(), named - 1
+    return (
+        as_input(torch.from_numpy(hu.copy()).clamp(-1024, 3071)),
+        torch.from_numpy(heat.copy()),
+        (named > 0).float(),
+        named - 1,
+    )
 
 
 def _view_start(torso: Torso, size: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Mostly around some vertebra, sometimes anywhere; a view may reach past the torso's sides, not its ends."""
+    """Mostly around some vertebra; a view may reach past the torso's sides, not past its ends."""
     shape = np.array(torso.hu.shape)
     if len(torso.centres) and rng.random() < 0.85:
         middle = torso.centres[rng.integers(len(torso.centres))]
@@ -115,27 +119,34 @@ def crop_batch(crops: Crops, recipe: GraderRecipe, rng: np.random.Generator) -> 
     """Draw crops by the recipe's share of each grade and change each at random."""
     grades = rng.choice(4, recipe.schedule.batch, p=recipe.grade_shares)
     chosen = np.array([rng.choice(crops.of_grade(int(grade))) for grade in grades])
-    hu = torch.stack([as_input(_vary(crops.hu[index], rng)) for index in chosen])
+    hu = torch.from_numpy(crops.hu[chosen]).float()
     points = torch.from_numpy(crops.points[chosen]).float()
     mirrored = torch.from_numpy(rng.random(len(chosen)) < 0.5)
-    hu[mirrored] = hu[mirrored].flip(2)
-    hu, points = _move(hu, points, rng)
-    return CropBatch(hu, torch.from_numpy(crops.grade[chosen]).long(), points)
+    hu[mirrored] = hu[mirrored].flip(1)
+    hu, points = _move(_vary(hu, rng), points, rng)
+    return CropBatch(as_input(hu), torch.from_numpy(crops.grade[chosen]).long(), points)
 
 
-def _vary(hu: NDArray[np.int16], rng: np.random.Generator) -> NDArray[np.int16]:
-    changed = hu.astype(np.float32) * rng.uniform(0.9, 1.1) + rng.normal(0, 25)
-    if rng.random() < 0.5:
-        changed += rng.normal(0, rng.uniform(0, 40), hu.shape).astype(np.float32)
-    return np.clip(changed, -1024, 3071).astype(np.int16)
+def _vary(hu: Tensor, rng: np.random.Generator) -> Tensor:
+    """Change each crop's HU scale and offset, and make a quarter of them noisier than they were drawn."""
+    scale, offset = rng.uniform(0.9, 1.1, (len(hu), 1, 1, 1)), rng.normal(0, 25, (len(hu), 1, 1, 1))
+    changed = hu * _float(scale) + _float(offset)
+    for number in np.flatnonzero(rng.random(len(hu)) < 0.25):
+        noise = rng.standard_normal(tuple(hu.shape[1:]), dtype=np.float32)
+        changed[number] += float(rng.uniform(5, 40)) * torch.from_numpy(noise)
+    return changed.clamp_(-1024, 3071)
+
+
+def _float(values: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(values).float()
 
 
 def _move(hu: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Turn by some degrees, zoom a little and shift in the sagittal plane, the points with the picture."""
-    count, _, slices, rows, columns = hu.shape
-    angle = torch.from_numpy(rng.normal(0, np.radians(4), count)).float()
-    zoom = torch.from_numpy(rng.uniform(0.93, 1.07, count)).float()
-    shift = torch.from_numpy(rng.normal(0, 2, (count, 2))).float()
+    count, _, rows, columns = hu.shape
+    angle = _float(rng.normal(0, np.radians(4), count))
+    zoom = _float(rng.uniform(0.93, 1.07, count))
+    shift = _float(rng.normal(0, 2, (count, 2)))
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
     # A pixel at (row, column) from the middle of the new crop comes from matrix @ pixel + shift of the old.
     matrix = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
@@ -144,10 +155,7 @@ def _move(hu: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[Tensor,
     target = torch.stack([row, column], -1).reshape(-1, 2) - middle
     source = target @ matrix.transpose(1, 2) + shift[:, None]
     grid = (source / torch.tensor([rows / 2, columns / 2])).flip(-1).reshape(count, rows, columns, 2)
-    picture = hu.reshape(count, 2 * slices, rows, columns)
-    moved = F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    moved = F.grid_sample(hu, grid, mode="bilinear", padding_mode="border", align_corners=False)
     back = torch.linalg.inv(matrix)
     moved_points = (points - middle - shift[:, None]) @ back.transpose(1, 2) + middle
-    return moved.reshape(hu.shape), moved_points
-
-
+    return moved, moved_points

@@ -1,6 +1,7 @@
-"""A trained network and held-out samples in, figures out: per vertebra for the grader, per point for the localiser."""
+"""A trained network and held-out samples in, figures per vertebra out."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ def grade_crops(network: Grader, crops: Crops) -> Graded:
     ordinal, points = [], []
     with torch.inference_mode():
         for start in range(0, len(crops), 64):
-            seen = network(torch.stack([as_input(hu) for hu in crops.hu[start : start + 64]]))
+            seen = network(as_input(torch.from_numpy(crops.hu[start : start + 64])))
             ordinal.append(seen.ordinal.double().numpy())
             points.append(seen.points.double().numpy())
     all_points = np.concatenate(points)
@@ -56,7 +57,7 @@ def _raw_losses(points: Array, crops: Crops) -> Array:
 
 
 def calibrate(graded: Graded, grade: NDArray[np.uint8]) -> GradeCalibration:
-    """Fit logit P(grade >= k) = slope * ordinal + loss_slope * loss + bias by maximum likelihood for each k."""
+    """Fit :class:`inference.card.GradeCalibration` by maximum likelihood, each k by itself."""
     fits = [_logistic(graded.ordinal[:, k - 1], graded.raw_loss, grade >= k) for k in (1, 2, 3)]
     slope, loss_slope, bias = ((float(a), float(b), float(c)) for a, b, c in zip(*fits, strict=True))
     return GradeCalibration(slope, loss_slope, bias)
@@ -83,10 +84,9 @@ def all_probabilities(graded: Graded, calibration: GradeCalibration) -> Array:
 
 
 def choose_cuts(probability: Array, grade: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Cut P(>= 1) at 93 % specificity, P(>= 2) at 99 % among vertebrae below grade 2 (normal: all), P(3) at .5.
+    """Cut P(>= 1) at 93 % and P(>= 2) at 99 % specificity among normal vertebrae, P(3) at one half.
 
-    The specificity of the second cut counts normal vertebrae only; it is never set above one half, so that a
-    vertebra that is more likely than not a moderate fracture is flagged.
+    No cut is above one half: what is more likely than not a fracture is called one.
     """
     normal = probability[grade == 0]
     mild = float(np.clip(np.quantile(normal[:, 0], 0.93), 0.05, 0.5))
@@ -96,7 +96,7 @@ def choose_cuts(probability: Array, grade: NDArray[np.uint8]) -> tuple[float, fl
 
 def grader_figures(
     graded: Graded, crops: Crops, calibration: GradeCalibration, cuts: tuple[float, float, float]
-) -> dict[str, float | int | list[list[int]]]:
+) -> dict[str, Any]:
     """Sensitivity, specificity, macro-F1, AUC and calibration on crops that nothing was fitted to."""
     probability = all_probabilities(graded, calibration)
     found = np.array([int(grade_of(row, cuts)) for row in probability])
@@ -136,7 +136,10 @@ def auc(score: Array, positive: NDArray[np.bool_]) -> float:
 def calibration_error(probability: Array, positive: NDArray[np.bool_]) -> float:
     """Expected calibration error over ten equal bins."""
     bins = np.minimum((probability * 10).astype(int), 9)
-    gaps = [abs(probability[bins == b].mean() - positive[bins == b].mean()) * (bins == b).mean() for b in set(bins)]
+    gaps = [
+        abs(probability[bins == b].mean() - positive[bins == b].mean()) * (bins == b).mean()
+        for b in set(bins)
+    ]
     return float(sum(gaps))
 
 
@@ -170,6 +173,24 @@ def localiser_figures(
         "level_right_share": round(right / max(1, named), 4),
         "mean_distance_mm": round(float(np.mean(distances)) if distances else 0.0, 2),
     }
+
+
+def level_temperature(
+    peaks: list[list[Peak]], torsos: list[Torso], voxel_mm: float, threshold: float
+) -> float:
+    """The temperature at which the posterior of the true numbering is likeliest, over validation torsos."""
+    candidates = np.geomspace(0.5, 32, 13)
+    cost = np.zeros(len(candidates))
+    for points, torso in zip(peaks, torsos, strict=True):
+        for number, temperature in enumerate(candidates):
+            chain = number_chain(points, threshold, float(temperature))
+            pairs, _ = match(chain, torso, voxel_mm)
+            if chain is None or not pairs:
+                continue
+            right = np.mean([chain.levels[own] == torso.levels[other] for own, other in pairs]) > 0.5
+            likelihood = chain.confidence if right else 1 - chain.confidence
+            cost[number] -= np.log(np.clip(likelihood, 1e-6, 1))
+    return round(float(candidates[int(cost.argmin())]), 3)
 
 
 def match(chain: Chain | None, torso: Torso, voxel_mm: float) -> tuple[list[tuple[int, int]], list[float]]:

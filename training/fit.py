@@ -26,6 +26,7 @@ Losses = dict[str, Tensor]
 
 def fit_localiser(recipe: Recipe, torsos: list[Torso], folder: Path) -> Localiser:
     """Train the localiser on phantom torsos; checkpoints and a log lie in ``folder``."""
+    torch.manual_seed(recipe.seed)
     network = build_localiser(recipe.localiser)
 
     def losses(step: int) -> Losses:
@@ -45,6 +46,7 @@ def fit_localiser(recipe: Recipe, torsos: list[Torso], folder: Path) -> Localise
 
 def fit_grader(recipe: Recipe, crops: Crops, folder: Path) -> Grader:
     """Train the grader on phantom crops; checkpoints and a log lie in ``folder``."""
+    torch.manual_seed(recipe.seed)
     network = build_grader(recipe.grader)
     memory = Memory(recipe.grader.memory, recipe.grader.projection)
 
@@ -109,9 +111,7 @@ def one_cycle(step: int, schedule: Schedule) -> float:
     return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _descend(
-    network: nn.Module, losses: Callable[[int], Losses], schedule: Schedule, folder: Path
-) -> None:
+def _descend(network: nn.Module, losses: Callable[[int], Losses], schedule: Schedule, folder: Path) -> None:
     """Minimise the sum of ``losses(step)`` by AdamW; resumes from the latest checkpoint in ``folder``."""
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
     first = load_checkpoint(folder, network, optimiser)
@@ -123,7 +123,7 @@ def _descend(
             group["lr"] = one_cycle(step, schedule)
         terms = losses(step)
         optimiser.zero_grad()
-        sum(terms.values(), torch.zeros(())).backward()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         recent.append({name: float(value.detach()) for name, value in terms.items()})

@@ -56,7 +56,8 @@ class GraderRecipe:
     Attributes
     ----------
     channels, embedding, projection : its architecture (:class:`inference.model.GraderShape`)
-    crops, validation_crops, test_crops : phantom crops to draw
+    spines, validation_spines, test_spines : phantom spines to draw, each of some eight crops
+    fracture_share, tested_share : share of vertebrae that collapse, in training and in the other two
     temperature : of the supervised contrastive loss (0.07 as in Wei et al. 2022)
     contrastive_weight, points_weight : weights of the losses beside the ordinal one
     cut_weights : weights of the cuts grade >= 1, >= 2, >= 3
@@ -68,9 +69,11 @@ class GraderRecipe:
     channels: tuple[int, ...]
     embedding: int
     projection: int
-    crops: int
-    validation_crops: int
-    test_crops: int
+    spines: int
+    validation_spines: int
+    test_spines: int
+    fracture_share: float
+    tested_share: float
     temperature: float
     contrastive_weight: float
     points_weight: float

@@ -77,7 +77,7 @@ def save_crops(crops: Crops, path: Path) -> None:
 
 
 def load_crops(folder: Path) -> Crops:
-    """Every crop cached in ``folder``, in the order they were drawn; raises FileNotFoundError if there is none."""
+    """Every crop cached in ``folder``, in the order drawn; raises FileNotFoundError if there is none."""
     shards = [load_file(path) for path in sorted(folder.glob("*.safetensors"))]
     if not shards:
         raise FileNotFoundError(f"no crops in {folder}")

@@ -1,0 +1,169 @@
+"""A volume and its located vertebrae in, one finding for each vertebra that is graded out.
+
+Each crop is looked at twice: the first look's six points re-centre the crop for the second, so that the
+localiser's coarse grid does not matter. Neck and sacrum are not graded and give no finding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference.bundle import Bundle
+from inference.card import GradeCalibration
+from inference.crops import CROP, crop_affine, cut_crop
+from inference.findings import Assessment, Grade, HeightPoints, Heights, VertebraFinding
+from inference.heights import HeightLoss, Measured, deformity, height_losses, measure
+from inference.levels import GRADED_LEVELS
+from inference.model import as_input
+from inference.spine import LocatedVertebra, as_point
+from inference.volume import Volume
+
+WIDEST_SPACING_MM: Final = 5.5
+"""Slices further apart do not show an end plate well enough to measure it."""
+
+MARGIN_MM: Final = 3.0
+"""What must be seen of the scan beyond each of the six points."""
+
+PLAUSIBLE_MM: Final = (4.0, 45.0)
+"""No living vertebral body is lower or taller."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What the grader saw at one vertebra: three logits, six LPS points (6, 3), trabecular HU."""
+
+    ordinal: NDArray[np.float64]
+    points_mm: NDArray[np.float64]
+    trabecular_hu: float | None
+
+    @property
+    def height_points(self) -> HeightPoints:
+        """The six points by name."""
+        return HeightPoints(*(as_point(point) for point in self.points_mm))
+
+
+def grade_vertebrae(
+    volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle
+) -> tuple[VertebraFinding, ...]:
+    """Grade T1 to L5, and vertebrae without a number; findings run as ``located`` does."""
+    wanted = [v for v in located if v.level is None or v.level in GRADED_LEVELS]
+    reasons = [_unseen(volume, np.array(v.centre_lps_mm), 0.0) for v in wanted]
+    seen = [number for number, reason in enumerate(reasons) if reason is None]
+    readings = read_vertebrae(volume, [wanted[number] for number in seen], bundle)
+    sound: dict[int, Reading] = {}
+    for number, reading in zip(seen, readings, strict=True):
+        reasons[number] = _doubt(volume, reading)
+        if reasons[number] is None:
+            sound[number] = reading
+    spine = [Measured(wanted[number].level, measure(seen.height_points)) for number, seen in sound.items()]
+    assessments = {
+        number: _assess(reading, own.heights, loss, bundle)
+        for (number, reading), own, loss in zip(sound.items(), spine, height_losses(spine), strict=True)
+    }
+    return tuple(
+        VertebraFinding(v.level, v.level_confidence, v.centre_lps_mm, assessments.get(number), reason)
+        for number, (v, reason) in enumerate(zip(wanted, reasons, strict=True))
+    )
+
+
+def read_vertebrae(volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle) -> tuple[Reading, ...]:
+    """Look twice at each vertebra; the second crop is centred on the six points of the first."""
+    centres = [np.array(vertebra.centre_lps_mm) for vertebra in located]
+    axes = [vertebra.axes for vertebra in located]
+    first = _look(volume, centres, axes, bundle)
+    return _look(volume, [reading.points_mm.mean(axis=0) for reading in first], axes, bundle)
+
+
+def _look(
+    volume: Volume,
+    centres: Sequence[NDArray[np.float64]],
+    axes: Sequence[NDArray[np.float64]],
+    bundle: Bundle,
+) -> tuple[Reading, ...]:
+    if not centres:
+        return ()
+    crops = [cut_crop(volume, centre, frame) for centre, frame in zip(centres, axes, strict=True)]
+    with torch.inference_mode():
+        seen = bundle.grader(as_input(torch.from_numpy(np.stack(crops))))
+    readings = []
+    for crop, centre, frame, ordinal, points in zip(
+        crops, centres, axes, seen.ordinal.double().numpy(), seen.points.double().numpy(), strict=True
+    ):
+        affine = crop_affine(centre, frame)
+        index = np.column_stack([np.full(len(points), (CROP.slices - 1) / 2), points])
+        points_mm = index @ affine[:3, :3].T + affine[:3, 3]
+        readings.append(Reading(ordinal, points_mm, trabecular_hu(crop, points)))
+    return tuple(readings)
+
+
+def trabecular_hu(crop: NDArray[np.int16], points: NDArray[np.float64]) -> float | None:
+    """Mean HU of an ellipsoid in the middle of the body, away from end plates and walls.
+
+    ``points`` (6, 2) are the height points as (row, column). None where the body is too low for a region.
+    """
+    middle = points.mean(axis=0)
+    half_height = 0.25 * abs(points[3, 0] - points[2, 0]) * CROP.pixel_mm
+    half_depth = 0.28 * abs(points[4:, 1].mean() - points[:2, 1].mean()) * CROP.pixel_mm
+    if half_height < 2 or half_depth < 3:
+        return None
+    slices, rows, columns = np.indices(crop.shape)
+    across = (slices - (CROP.slices - 1) / 2) * CROP.slice_mm / 9.0
+    down = (rows - middle[0]) * CROP.pixel_mm / half_height
+    deep = (columns - middle[1]) * CROP.pixel_mm / half_depth
+    return round(float(crop[across**2 + down**2 + deep**2 <= 1].mean()), 1)
+
+
+def probabilities(
+    ordinal: NDArray[np.float64], raw_loss: float, calibration: GradeCalibration
+) -> tuple[float, float, float]:
+    """Calibrated P(grade >= 1), P(>= 2), P(3), never increasing."""
+    logits = (
+        np.array(calibration.slope) * ordinal
+        + np.array(calibration.loss_slope) * raw_loss
+        + np.array(calibration.bias)
+    )
+    mild, moderate, severe = np.minimum.accumulate(1 / (1 + np.exp(-logits)))
+    return float(mild), float(moderate), float(severe)
+
+
+def grade_of(probability: Sequence[float], cuts: Sequence[float]) -> Grade:
+    """The highest grade k whose P(grade >= k) reaches its cut."""
+    reached = [k for k in (1, 2, 3) if probability[k - 1] >= cuts[k - 1]]
+    return Grade(max(reached, default=0))
+
+
+def _assess(reading: Reading, own: Heights, loss: HeightLoss, bundle: Bundle) -> Assessment:
+    card = bundle.card
+    mild, moderate, severe = probabilities(reading.ordinal, loss.raw, card.calibration)
+    grade = grade_of((mild, moderate, severe), card.operating_point.grade)
+    neighbour = None if loss.neighbour is None else round(100 * loss.neighbour, 1)
+    return Assessment(
+        grade, mild, moderate, severe, own, round(100 * loss.raw, 1), neighbour, reading.height_points,
+        deformity(own, loss.reference_mm) if grade else None, reading.trabecular_hu,
+    )  # fmt: skip
+
+
+def _unseen(volume: Volume, points_mm: NDArray[np.float64], spare_mm: float) -> str | None:
+    """Why LPS points (N, 3) cannot be judged in ``volume``, or None."""
+    spacing = np.array(volume.spacing_mm)
+    if spacing[0] > WIDEST_SPACING_MM:
+        return f"slices {spacing[0]:.1f} mm apart"
+    index = volume.to_index(points_mm)
+    spare = spare_mm / spacing
+    last = np.array(volume.voxels.shape) - 1
+    if (index < spare).any() or (index > last - spare).any():
+        return "cut by the end of the scan"
+    return None
+
+
+def _doubt(volume: Volume, reading: Reading) -> str | None:
+    """Why what was seen at a vertebra cannot be reported, or None."""
+    heights = measure(reading.height_points)
+    least, most = PLAUSIBLE_MM
+    if not all(least <= getattr(heights, field.name) <= most for field in fields(heights)):
+        return "the end plates could not be placed"
+    return _unseen(volume, reading.points_mm, MARGIN_MM)

@@ -1,0 +1,114 @@
+"""A volume in, its vertebrae with centre, axes and level out.
+
+The volume is sampled on a coarse grid along the patient's axes, the localiser draws its maps, their peaks are
+joined to one chain and numbered (:mod:`inference.numbering`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inference.bundle import Bundle
+from inference.crops import Axes, spine_axes
+from inference.findings import Point
+from inference.levels import LEVELS
+from inference.model import Localiser, as_input
+from inference.numbering import Peak, number_chain
+from inference.volume import AIR_HU, Affine, Grid, Volume, sample, shrink
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocatedVertebra:
+    """One vertebra: level (None where the numbering is unknown), its confidence, centre (LPS mm) and axes."""
+
+    level: str | None
+    level_confidence: float
+    centre_lps_mm: Point
+    axes: Axes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpineMaps:
+    """What the localiser draws on its grid (Z, Y, X): centre and body probability, log-probability of levels.
+
+    ``level_log`` is (25, Z, Y, X); ``affine`` maps the grid's index to LPS mm.
+    """
+
+    centre: NDArray[np.float32]
+    body: NDArray[np.float32]
+    level_log: NDArray[np.float32]
+    affine: Affine
+
+
+def find_vertebrae(volume: Volume, bundle: Bundle) -> tuple[LocatedVertebra, ...]:
+    """Locate and name the vertebrae of ``volume``, cranial to caudal; empty where there is no spine."""
+    cuts = bundle.card.operating_point
+    maps = draw_maps(*coarse_hu(volume, bundle.localiser.shape.voxel_mm), bundle.localiser)
+    peaks = find_peaks(maps)
+    chain = number_chain(peaks, cuts.centre, cuts.level_temperature)
+    if chain is None:
+        return ()
+    named = chain.confidence >= cuts.level_confidence
+    centres = np.array([peak.centre_mm for peak in chain.peaks])
+    return tuple(
+        LocatedVertebra(LEVELS[level] if named else None, chain.confidence, as_point(centre), axes)
+        for level, centre, axes in zip(chain.levels, centres, spine_axes(centres), strict=True)
+    )
+
+
+def as_point(lps_mm: NDArray[np.float64]) -> Point:
+    """An LPS point as the plain tuple that findings carry."""
+    x, y, z = (float(value) for value in lps_mm)
+    return x, y, z
+
+
+def coarse_grid(volume: Volume, voxel_mm: float) -> Grid:
+    """The isotropic grid along the LPS axes that covers ``volume``; slices run to the head."""
+    corners = np.array(np.meshgrid(*[(0, size - 1) for size in volume.voxels.shape])).reshape(3, -1).T
+    lps_mm = volume.to_lps(corners.astype(np.float64))
+    low, high = lps_mm.min(axis=0), lps_mm.max(axis=0)
+    columns, rows, slices = (int(size) for size in np.maximum(1, np.round((high - low) / voxel_mm)) + 1)
+    affine = np.zeros((4, 4))
+    affine[[2, 1, 0, 3], [0, 1, 2, 3]] = voxel_mm, voxel_mm, voxel_mm, 1
+    affine[:3, 3] = low
+    return Grid((slices, rows, columns), affine)
+
+
+def coarse_hu(volume: Volume, voxel_mm: float) -> tuple[NDArray[np.int16], Affine]:
+    """Sample ``volume`` on its coarse grid, averaging first where its voxels are finer: HU and affine."""
+    grid = coarse_grid(volume, voxel_mm)
+    slices, rows, columns = (max(1, int(voxel_mm / spacing + 0.25)) for spacing in volume.spacing_mm)
+    return sample(shrink(volume, (slices, rows, columns)), grid), grid.affine
+
+
+def draw_maps(hu: NDArray[np.int16], affine: Affine, localiser: Localiser) -> SpineMaps:
+    """Run the localiser over HU on a coarse grid (Z, Y, X)."""
+    padding = [(0, -size % localiser.multiple) for size in hu.shape]
+    padded = np.pad(hu, padding, constant_values=AIR_HU)
+    with torch.inference_mode():
+        centre, body, levels = localiser(as_input(torch.from_numpy(padded))[None])
+    z, y, x = hu.shape
+    return SpineMaps(
+        centre[0, :z, :y, :x].sigmoid().numpy(),
+        body[0, :z, :y, :x].sigmoid().numpy(),
+        levels[0, :, :z, :y, :x].log_softmax(0).numpy(),
+        affine,
+    )
+
+
+def find_peaks(maps: SpineMaps, least: float = 0.05) -> list[Peak]:
+    """Local maxima of the centre map of at least ``least``, placed between voxels by their surroundings."""
+    highest = ndimage.maximum_filter(maps.centre, size=3)
+    peaks = []
+    for index in np.argwhere((maps.centre == highest) & (maps.centre >= least)):
+        around = tuple(slice(max(0, i - 1), i + 2) for i in index)
+        weight = maps.centre[around] ** 2
+        offsets = [np.sum(weight * axis) / weight.sum() for axis in np.indices(weight.shape)]
+        place = np.array([part.start for part in around]) + np.array(offsets)
+        log = maps.level_log[:, *around].reshape(len(LEVELS), -1) @ (weight.ravel() / weight.sum())
+        centre_mm = maps.affine[:3, :3] @ place + maps.affine[:3, 3]
+        peaks.append(Peak(centre_mm, float(maps.centre[tuple(index)]), log.astype(np.float64)))
+    return peaks

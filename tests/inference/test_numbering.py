@@ -1,0 +1,77 @@
+"""Chains of points with known levels: named right, cleaned of what is no spine, or refused."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.levels import LEVELS
+from inference.numbering import Peak, number_chain, spacing_mm
+
+
+def level_log(level: int | None, certainty: float) -> np.ndarray:
+    share = np.full(len(LEVELS), 1 / len(LEVELS))
+    if level is not None:
+        share *= 1 - certainty
+        share[level] += certainty
+    return np.log(share)
+
+
+def spine(first: int, last: int, rng: np.random.Generator, jitter: float, scale: float = 1.0) -> list[Peak]:
+    height, peaks = 0.0, []
+    for level in range(first, last + 1):
+        centre = np.array([5 * np.sin(level / 5), 12 * np.sin(level / 4), height])
+        centre += rng.normal(0, 20 * jitter, 3)
+        peaks.append(Peak(centre, 0.8, level_log(level, 0.6)))
+        if level < len(LEVELS) - 1:
+            height -= scale * spacing_mm()[level]
+    return peaks
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 22), st.integers(2, 24), st.integers(0, 2**32 - 1), st.floats(0.85, 1.15))
+def test_any_run_of_levels_with_jittered_spacing_is_named_right(
+    first: int, length: int, seed: int, scale: float
+) -> None:
+    last = min(24, first + length)
+    chain = number_chain(spine(first, last, np.random.default_rng(seed), 0.07, scale), 0.3, 1.0)
+    assert chain is not None
+    assert chain.levels == tuple(range(first, last + 1))
+    assert chain.confidence > 0.9
+
+
+def test_a_missed_vertebra_leaves_a_gap_in_the_numbers() -> None:
+    peaks = spine(10, 20, np.random.default_rng(0), 0.0)
+    del peaks[4]
+    chain = number_chain(peaks, 0.3, 1.0)
+    assert chain is not None
+    assert chain.levels == (10, 11, 12, 13, 15, 16, 17, 18, 19, 20)
+
+
+def test_points_beside_the_spine_are_left_out() -> None:
+    peaks = spine(17, 24, np.random.default_rng(0), 0.0)
+    lowest = peaks[-1].centre_mm
+    femurs = [Peak(lowest + np.array([x, 0, -110.0]), 0.7, level_log(None, 0)) for x in (-95, 95)]
+    chain = number_chain([*peaks, *femurs], 0.3, 1.0)
+    assert chain is not None
+    assert chain.levels == tuple(range(17, 25))
+
+
+def test_without_level_evidence_the_numbering_is_uncertain() -> None:
+    peaks = [
+        Peak(peak.centre_mm, peak.score, level_log(None, 0))
+        for peak in spine(10, 13, np.random.default_rng(0), 0.0)
+    ]
+    chain = number_chain(peaks, 0.3, 1.0)
+    assert chain is not None
+    assert chain.confidence < 0.5
+
+
+def test_scattered_weak_points_are_no_spine() -> None:
+    rng = np.random.default_rng(3)
+    points = [Peak(rng.uniform(-100, 100, 3), 0.1, level_log(None, 0)) for _ in range(4)]
+    assert number_chain(points, 0.3, 1.0) is None
+
+
+def test_one_point_is_no_spine() -> None:
+    assert number_chain([Peak(np.zeros(3), 0.9, level_log(3, 0.9))], 0.3, 1.0) is None
+    assert number_chain([], 0.3, 1.0) is None
