@@ -105,7 +105,7 @@ def fit_lattice(positions_mm: NDArray[np.float64]) -> Lattice:
     count = len(positions_mm)
     steps = np.arange(count) - (count - 1) / 2
     centre = positions_mm.mean(axis=0)
-    step = (steps @ positions_mm) / max(float(steps @ steps), 1.0)
+    step = (steps @ positions_mm) / (float(steps @ steps) or 1.0)
     fitted = centre + steps[:, None] * step
     worst = float(np.linalg.norm(positions_mm - fitted, axis=1).max())
     return Lattice(_vector(fitted[0]), _vector(step), count, worst)
@@ -125,8 +125,8 @@ def even_runs(positions_mm: NDArray[np.float64], normal: NDArray[np.float64]) ->
     """Cut positions (slices, 3), ascending along ``normal``, into runs of even steps.
 
     A position continues a run if it is where the run's mean step leads: within a tenth of the spacing along
-    the normal (0.1 mm where positions are rounded), and within half a millimetre or a fifth of it across. A
-    run begins with the slice that ended the one before, since a gap is a step of neither.
+    the normal (0.2 mm, as positions rounded to 0.1 mm need), and within half a millimetre or a fifth of it
+    across. A run begins with the slice that ended the one before, since a gap is a step of neither.
     """
     runs: list[slice] = []
     start = 0
@@ -145,7 +145,8 @@ def _continues(run_mm: NDArray[np.float64], normal: NDArray[np.float64]) -> bool
     spacing = float(np.linalg.norm(step))
     along = float(off @ normal)
     across = float(np.linalg.norm(off - along * normal))
-    return abs(along) <= max(0.1 * spacing, 0.1) + 1e-3 and across <= max(0.2 * spacing, 0.5)
+    rounding = min(0.2, 0.4 * spacing)
+    return abs(along) <= max(0.1 * spacing, rounding) + 1e-6 and across <= max(0.2 * spacing, 0.5)
 
 
 def _vector(numbers: NDArray[np.float64]) -> Vector:

@@ -1,5 +1,6 @@
 """Files -> an index of the study they hold, from their headers alone: its series, and what was no DICOM."""
 
+import os
 import struct
 import warnings
 from collections import defaultdict
@@ -18,6 +19,7 @@ from inference.instance import Instance, read_instance
 from inference.pixels import PixelElement
 
 PIXEL_DATA = (0x7FE0, 0x0010)
+ITEM, SEQUENCE_DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 UNDEFINED_LENGTH = 0xFFFFFFFF
 HEAD_BYTES = 2048
 """Enough to hold the file meta information, which says how the rest is written."""
@@ -188,5 +190,17 @@ def _pixel_element(file: BinaryIO, header: FileDataset) -> PixelElement | None:
     header_bytes = 8 if implicit else 12
     length = struct.unpack(order + "L", start[header_bytes - 4 : header_bytes])[0]
     offset = here + header_bytes
-    to_end = file.seek(0, 2) - offset
-    return PixelElement(offset, None if length == UNDEFINED_LENGTH else length, to_end)
+    if length == UNDEFINED_LENGTH:
+        return PixelElement(offset, None, _ends_properly(file, offset))
+    return PixelElement(offset, length, file.seek(0, 2) - offset >= length)
+
+
+def _ends_properly(file: BinaryIO, offset: int) -> bool:
+    """Walk the items of encapsulated pixels to the delimiter that must end them (PS3.5 A.4)."""
+    file.seek(offset)
+    while len(head := file.read(8)) == 8:
+        group, element, length = struct.unpack("<HHL", head)
+        if (group, element) != ITEM or length == UNDEFINED_LENGTH:
+            return (group, element) == SEQUENCE_DELIMITER
+        file.seek(length, os.SEEK_CUR)
+    return False

@@ -41,11 +41,15 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class PixelElement:
-    """The Pixel Data element as found in a file, its value at ``offset``; ``length`` None is encapsulated."""
+    """The Pixel Data element as found in a file.
+
+    Its value begins at ``offset``; ``length`` is None where it is encapsulated; ``complete`` says whether the
+    file holds all of it.
+    """
 
     offset: int
     length: int | None
-    bytes_to_end: int
+    complete: bool
 
 
 def read_pixels(header: FileDataset, element: PixelElement | None) -> Pixels:
@@ -72,7 +76,7 @@ def read_pixels(header: FileDataset, element: PixelElement | None) -> Pixels:
     if syntax not in NATIVE and not _decodable(syntax):
         raise NotASlice(f"transfer syntax {printable(UID(syntax).name)} cannot be decoded")
     expected = rows * columns * frames * 2
-    if syntax in NATIVE and (element.length is None or min(element.length, element.bytes_to_end) < expected):
+    if not element.complete or (syntax in NATIVE and (element.length or 0) < expected):
         raise NotASlice("the pixel data is shorter than the header says")
     return Pixels(
         transfer_syntax_uid=syntax,

@@ -95,7 +95,7 @@ def _judge(series: Series) -> tuple[list[Stack], str]:
         return [], f"{slices} slices are too many for a CT series"
     stacks = stacks_of(series)
     if not stacks:
-        return [], _listed(refusals)
+        return [], next(iter(refusals)) if len(refusals) == 1 else _listed(refusals)
     faults = [fault_of(stack) for stack in stacks]
     usable = [stack for stack, fault in zip(stacks, faults, strict=True) if not fault]
     left_out = f"; left out: {_listed(refusals)}" if refusals else ""
@@ -211,9 +211,6 @@ def _metal_reduced(stack: Stack) -> bool:
 
 
 def _listed(refusals: Counter[str]) -> str:
-    total = sum(refusals.values())
-    if total == 1 or len(refusals) == 1:
-        return next(iter(refusals))
     return ", ".join(f"{count} × {reason}" for reason, count in refusals.most_common(4))
 
 
