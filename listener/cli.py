@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from inference.errors import InferenceError
 from listener.errors import ListenerError
 
 app = typer.Typer(
@@ -56,19 +57,18 @@ def check(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
 @app.command()
 def status(
     settings: SettingsFile = _DEFAULT_SETTINGS,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
     """Show every study, where it stands and why."""
     from listener.settings import load_settings
-    from listener.status import overview, table
+    from listener.status import listing, overview
 
     rows = overview(load_settings(settings))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    from rich.console import Console
-
-    Console().print(table(rows))
+    for line in listing(rows):
+        typer.echo(line)
 
 
 @app.command()
@@ -115,7 +115,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", "-f", help="Where the demo writes.")] = Path("demo"),
 ) -> None:
     """Show the whole way: a phantom CT with known fractures goes in over DICOM, SR and SC come back."""
-    from listener.demo import run_demo
+    from listener.demo.run import run_demo
 
     raise typer.Exit(run_demo(folder))
 
@@ -124,7 +124,7 @@ def main() -> None:
     """Run the command; an error we know of is one line, not a traceback."""
     try:
         app()
-    except ListenerError as error:
+    except (ListenerError, InferenceError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
 

@@ -3,6 +3,7 @@
 * ListenerError
   + SettingsError      the settings file must be mended before anything can start
   + RefusedInstance    one C-STORE is refused with a DIMSE status; the association lives on
+  + DamagedFile        a file of the spool is not what was once written there; it is reported and left
   + StudyError         the study is parked with this reason; trying again will not help by itself
 """
 
@@ -26,6 +27,10 @@ class RefusedInstance(ListenerError):  # noqa: N818  (a refusal is an answer, no
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class DamagedFile(ListenerError):  # noqa: N818
+    """A file in the spool that cannot be read back."""
 
 
 class StudyError(ListenerError):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from listener.errors import DamagedFile
 from listener.registry import Registry
 from listener.results.identity import MANUFACTURER
 from listener.spool import Spool
@@ -90,7 +91,11 @@ def reconcile(spool: Spool, registry: Registry) -> int:
     now = datetime.now(UTC)
     found = []
     for study_instance_uid, name in sorted(missing):
-        header, transfer_syntax_uid, sha256 = spool.read_back(study_instance_uid, name)
+        try:
+            header, transfer_syntax_uid, sha256 = spool.read_back(study_instance_uid, name)
+        except DamagedFile as error:
+            log.error("a file of the spool is damaged", file=str(error))
+            continue
         found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now, "reconciled"))
     registry.arrivals.record(found, MANUFACTURER)
     return len(found)

@@ -16,8 +16,8 @@ from pynetdicom.transport import ThreadedAssociationServer
 from listener.contexts import supported_contexts
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, walk
 from listener.errors import RefusedInstance
-from listener.settings import Receiver
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
+from listener.settings import Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME, Outcome, Spool
 from listener.study import InstanceHeader, ReceivedInstance
 

@@ -3,6 +3,7 @@
 Safe to run again after a crash at any point: results are named by their content and placed once.
 """
 
+import json
 import os
 import threading
 import traceback
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from inference.__main__ import as_json
 from inference.bundle import Bundle
 from inference.errors import InferenceError, MixedStudyError
 from inference.findings import Grade, StudyReport, VertebraFinding
@@ -76,7 +78,7 @@ class Screener:
     def _screen(self, study: Study) -> str:
         files = self._spool.files(study.study_instance_uid)
         built, report = screen_to_results(files, self._bundle, self._settings)
-        finished = self._place(study, built)
+        finished = self._place(study, built, report)
         destinations = [destination.name for destination in self._settings.destinations]
         summary = summarise(report)
         self._registry.deliveries.screening_finished(
@@ -84,10 +86,12 @@ class Screener:
         )
         return summary
 
-    def _place(self, study: Study, built: tuple[Result, ...]) -> list[FinishedResult]:
+    def _place(self, study: Study, built: tuple[Result, ...], report: StudyReport) -> list[FinishedResult]:
         key = built[0].sop_instance_uid
         folder = Path(study.study_instance_uid) / key
         make_folder(self._settings.results / folder)
+        findings = json.dumps(as_json(report), indent=2)
+        place_once(self._settings.results / folder / "findings.json", findings.encode())
         finished = []
         for result in built:
             path = folder / f"{result.kind}.dcm"

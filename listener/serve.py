@@ -29,15 +29,24 @@ _STOP_SECONDS = 10.0
 
 def serve(settings: Settings, settings_file: Path) -> None:
     """Run the whole node in the foreground until stopped."""
+    with running(settings, settings_file):
+        until_stopped()
+        log.info("stopping")
+
+
+@contextmanager
+def running(settings: Settings, settings_file: Path) -> Iterator[None]:
+    """Keep every role's process alive while the block runs; however this process ends, they end with it."""
     with _alone_in(settings.folder):
         prepare_databases(settings)
         roles = [["listener.receiver"], ["listener.dispatcher"]]
         roles += [["listener.worker", str(slot)] for slot in range(1, settings.worker.processes + 1)]
         children = [Child(role[0], [str(settings_file), *role[1:]]) for role in roles]
-        until_stopped()
-        log.info("stopping")
-        for child in children:
-            child.stop()
+        try:
+            yield
+        finally:
+            for child in children:
+                child.stop()
 
 
 def prepare_databases(settings: Settings) -> None:
@@ -70,6 +79,7 @@ class Child:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
         # The child watches this pipe and ends when we do, however we end.

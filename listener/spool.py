@@ -12,19 +12,19 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from io import BytesIO
 from pathlib import Path
 
-from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
+from pydicom.errors import InvalidDicomError
 from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
 from listener import __version__
 from listener.dataset_walk import is_uid, walk
 from listener.durable_file import make_folder, sync_folder, write_synced
-from listener.errors import RefusedInstance
+from listener.errors import DamagedFile, RefusedInstance
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.study import InstanceHeader
 
@@ -109,13 +109,21 @@ class Spool:
                         yield folder.name, file.name
 
     def read_back(self, study_instance_uid: str, name: str) -> tuple[InstanceHeader, str, str]:
-        """Return (header, transfer syntax UID, SHA-256 of the data set) of a stored file."""
-        content = memoryview((self.study_folder(study_instance_uid) / name).read_bytes())
-        meta = dcmread(BytesIO(content), stop_before_pixels=True, specific_tags=[]).file_meta
-        group_length = int.from_bytes(content[140:144], "little")
-        data = content[144 + group_length :]
-        header = walk(data, str(meta.TransferSyntaxUID))
-        return header, str(meta.TransferSyntaxUID), hashlib.sha256(data).hexdigest()
+        """Return (header, transfer syntax UID, SHA-256 of the data set) of a stored file.
+
+        Raises
+        ------
+        DamagedFile
+            The file is not as it was written.
+        """
+        try:
+            path = self.study_folder(study_instance_uid) / name
+            syntax = str(read_file_meta_info(path).TransferSyntaxUID)
+            data = memoryview(_data_set(path.read_bytes()))
+            header = walk(data, syntax)
+        except (InvalidDicomError, AttributeError, OSError, RefusedInstance) as error:
+            raise DamagedFile(f"{study_instance_uid}/{name} cannot be read back") from error
+        return header, syntax, hashlib.sha256(data).hexdigest()
 
     def _demand_space(self, size: int) -> None:
         if shutil.disk_usage(self._folder).free - size < self._reserve_bytes:
@@ -171,9 +179,9 @@ def _meta_header(header: InstanceHeader, transfer_syntax_uid: str) -> bytes:
 
 def _same_content(one: Path, other: Path) -> bool:
     # The implementation version may differ after an upgrade: only what was received counts.
-    return _data_set(one) == _data_set(other)
+    return _data_set(one.read_bytes()) == _data_set(other.read_bytes())
 
 
-def _data_set(path: Path) -> bytes:
-    content = path.read_bytes()
+def _data_set(content: bytes) -> bytes:
+    """What was received: all that follows our preamble and meta header (PS3.10 7.1)."""
     return content[144 + int.from_bytes(content[140:144], "little") :]

@@ -1,8 +1,7 @@
 """The registry in; one row a study out, as a person or a program reads it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-from rich.table import Table
 
 from listener.registry import Registry
 from listener.settings import Settings
@@ -45,17 +44,16 @@ def overview(settings: Settings) -> list[StudyRow]:
     ]
 
 
-def table(rows: list[StudyRow]) -> Table:
-    """Lay the rows out for a terminal."""
-    shown = Table("study", "instances", "state", "why", "deliveries")
+def listing(rows: list[StudyRow]) -> Iterator[str]:
+    """Lay the rows out for a terminal, a few lines a study."""
+    if not rows:
+        yield "no studies yet"
     for row in rows:
-        deliveries = "\n".join(
-            f"{delivery.kind} to {delivery.destination}: {delivery.state}"
-            + (f" ({delivery.last_error}, {delivery.attempts} attempts)" if delivery.last_error else "")
-            for delivery in row.deliveries
-        )
-        shown.add_row(row.study_instance_uid, str(row.instances), row.state, row.reason, deliveries)
-    return shown
+        yield f"{row.state:<16}{row.study_instance_uid}  {row.instances} instances, last {row.last_received_at}"
+        yield f"{'':16}{row.reason}"
+        for delivery in row.deliveries:
+            why = f" ({delivery.last_error}; {delivery.attempts} attempts)" if delivery.last_error else ""
+            yield f"{'':16}{delivery.kind} to {delivery.destination}: {delivery.state}{why}"
 
 
 def _row(study: Study, deliveries: list[Delivery]) -> StudyRow:

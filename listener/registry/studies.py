@@ -82,7 +82,13 @@ class Studies:
                 reason = f"the screening process died or was stopped {row.attempts} times on this study"
                 connection.execute(this.values(state=StudyState.PARKED, reason=reason))
                 return None
-            connection.execute(this.values(state=StudyState.SCREENING, attempts=row.attempts + 1))
+            connection.execute(
+                this.values(
+                    state=StudyState.SCREENING,
+                    attempts=row.attempts + 1,
+                    reason=f"being screened, attempt {row.attempts + 1}",
+                )
+            )
             return _study(row)
 
     def screening_failed(self, study: Study, reason: str, attempts: int, retry_at: datetime) -> None:

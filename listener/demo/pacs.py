@@ -1,0 +1,87 @@
+"""A small test PACS: sends a study by C-STORE, and keeps whatever is sent to it as files."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.events import Event
+from pynetdicom.presentation import AllStoragePresentationContexts, build_context
+
+from listener.contexts import VERIFICATION
+from listener.errors import ListenerError
+
+AE_TITLE = "TESTPACS"
+
+
+class Archive:
+    """What the test PACS has received so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._arrived = threading.Condition()
+        self._files: dict[str, Path] = {}
+
+    def store(self, event: Event) -> int:
+        """Keep one instance (EVT_C_STORE)."""
+        dataset = event.dataset
+        dataset.file_meta = event.file_meta
+        path = self._folder / f"{dataset.Modality}.{dataset.SOPInstanceUID}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        with self._arrived:
+            self._files[str(dataset.SOPClassUID)] = path
+            self._arrived.notify_all()
+        return 0x0000
+
+    def wait_for(self, sop_classes: Sequence[str], timeout_seconds: float) -> bool:
+        """Block until an instance of each class is here; False where time runs out."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: set(sop_classes) <= set(self._files), timeout_seconds)
+
+    def file(self, sop_class: str) -> Path:
+        """The received instance of a class."""
+        return self._files[sop_class]
+
+
+@contextmanager
+def listening(port: int, folder: Path) -> Iterator[Archive]:
+    """Run the receiving side on loopback."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = Archive(folder)
+    application = AE(AE_TITLE)
+    application.supported_contexts = [*AllStoragePresentationContexts, build_context(VERIFICATION)]
+    server = application.start_server(
+        ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, archive.store)]
+    )
+    try:
+        yield archive
+    finally:
+        if server is not None:
+            server.shutdown()
+
+
+def send(files: Sequence[Path], ae_title: str, port: int) -> Iterator[int]:
+    """Send ``files`` to ``ae_title`` over one association; yield how many it has after each.
+
+    Raises
+    ------
+    ListenerError
+        The association is refused, or an instance is not taken.
+    """
+    first = dcmread(files[0], stop_before_pixels=True)
+    application = AE(AE_TITLE)
+    application.add_requested_context(first.SOPClassUID, first.file_meta.TransferSyntaxUID)
+    association = application.associate("127.0.0.1", port, ae_title=ae_title)
+    if not association.is_established:
+        raise ListenerError("Faintline does not accept the association")
+    try:
+        for count, file in enumerate(files, start=1):
+            answer: Dataset = association.send_c_store(file)
+            if answer.get("Status") != 0x0000:
+                raise ListenerError(f"Faintline answered {answer.get('Status')} to instance {count}")
+            yield count
+    finally:
+        association.release()

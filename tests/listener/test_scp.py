@@ -1,0 +1,168 @@
+"""The provider over a real association: what is answered, what is kept, what is noted."""
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from ct_slices import EXPLICIT, IMPLICIT, ct_slice, encode
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+
+from listener import scp
+from listener.settings import Caller, Receiver
+from listener.spool import Spool
+from listener.study import ReceivedInstance
+
+
+@dataclass
+class Written:
+    """Notes kept in memory."""
+
+    instances: list[ReceivedInstance] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
+    studies: list[str] = field(default_factory=list)
+
+    def received(self, instance: ReceivedInstance) -> None:
+        self.instances.append(instance)
+
+    def opened(self, association: str, study_instance_uid: str) -> None:
+        self.open.add(association)
+        self.studies.append(study_instance_uid)
+
+    def closed(self, association: str) -> None:
+        self.open.discard(association)
+
+
+@dataclass
+class Node:
+    port: int
+    spool: Spool
+    notes: Written
+
+    def associate(
+        self, calling: str = "PACS", called: str = "FAINTLINE", syntax: str = EXPLICIT
+    ) -> Association:
+        application = AE(calling)
+        application.add_requested_context(CTImageStorage, syntax)
+        application.add_requested_context("1.2.840.10008.1.1")
+        return application.associate("127.0.0.1", self.port, ae_title=called)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    yield from serve(tmp_path, [Caller(ae_title="PACS", host="127.0.0.1")])
+
+
+def serve(folder: Path, callers: list[Caller]) -> Iterator[Node]:
+    settings = Receiver(port=free_port(), callers=callers, free_space_mb=0)
+    spool, notes = Spool(folder), Written()
+    server = scp.serve(settings, spool, notes)
+    yield Node(settings.port, spool, notes)
+    server.shutdown()
+
+
+def send(association: Association, dataset: Dataset) -> int:
+    try:
+        return int(association.send_c_store(dataset).Status)
+    finally:
+        association.release()
+
+
+def test_echo_is_answered(node: Node) -> None:
+    association = node.associate()
+    assert association.send_c_echo().Status == 0x0000
+    association.release()
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_a_stored_instance_is_in_the_spool_when_it_is_acknowledged(node: Node, syntax: str) -> None:
+    dataset = ct_slice()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    assert send(node.associate(syntax=syntax), dataset) == 0x0000
+    (path,) = node.spool.files(dataset.StudyInstanceUID)
+    assert dcmread(path) == dataset
+    assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+    assert [noted.name for noted in node.notes.instances] == [path.name]
+
+
+def test_an_association_is_noted_while_it_is_open_and_no_longer(node: Node) -> None:
+    dataset, association = ct_slice(), node.associate()
+    association.send_c_store(dataset)
+    assert node.notes.studies == [dataset.StudyInstanceUID] and len(node.notes.open) == 1
+    association.abort()
+    wait_until_empty(node.notes.open)
+
+
+def wait_until_empty(noted: set[str]) -> None:
+    deadline = time.monotonic() + 10
+    while noted:
+        assert time.monotonic() < deadline, "the end of an aborted association was not noted"
+        time.sleep(0.02)
+
+
+def test_a_conflicting_duplicate_is_a_warning_and_the_identical_one_is_not(node: Node) -> None:
+    dataset = ct_slice()
+    assert send(node.associate(), dataset) == 0x0000
+    assert send(node.associate(), dataset) == 0x0000
+    dataset.InstanceNumber = 5
+    assert send(node.associate(), dataset) == 0xB000
+
+
+@pytest.mark.parametrize(("calling", "called"), [("OTHER", "FAINTLINE"), ("PACS", "OTHER")])
+def test_wrong_ae_titles_are_rejected(node: Node, calling: str, called: str) -> None:
+    assert node.associate(calling, called).is_rejected
+
+
+def test_a_known_title_from_another_address_is_rejected(tmp_path: Path) -> None:
+    for node in serve(tmp_path, [Caller(ae_title="PACS", host="192.0.2.1")]):
+        assert node.associate().is_rejected
+
+
+def test_with_no_callers_nobody_gets_in(tmp_path: Path) -> None:
+    for node in serve(tmp_path, []):
+        assert node.associate().is_rejected
+        assert node.associate(calling="NOT ADMITTED").is_rejected
+
+
+def send_raw(
+    association: Association, dataset: Dataset, encoded: bytes, sop_instance_uid: str | None = None
+) -> int:
+    request = C_STORE()
+    request.MessageID = 1
+    request.AffectedSOPClassUID = dataset.SOPClassUID
+    request.AffectedSOPInstanceUID = sop_instance_uid or dataset.SOPInstanceUID
+    request.Priority = 0
+    request.DataSet = BytesIO(encoded)
+    context = next(c for c in association.accepted_contexts if c.abstract_syntax == CTImageStorage)
+    association._reactor_checkpoint.clear()
+    association.dimse.send_msg(request, context.context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    assert isinstance(answer, C_STORE) and answer.Status is not None
+    return answer.Status
+
+
+def test_damage_is_refused_at_once_and_the_association_lives_on(node: Node) -> None:
+    dataset, association = ct_slice(), node.associate()
+    whole = encode(dataset)
+    assert send_raw(association, dataset, whole[:-3]) == 0xC000
+    assert send_raw(association, dataset, b"not DICOM at all") == 0xC000
+    assert send_raw(association, dataset, whole, sop_instance_uid="1.2.3") == 0xA900
+    assert send_raw(association, dataset, whole) == 0x0000
+    association.release()
+    assert len(node.notes.instances) == 1
