@@ -1,13 +1,13 @@
 """A CT volume in Hounsfield units with its place in the patient, and how to sample it on another grid.
 
-Frames: *index* is (slice, row, column); *LPS* is the patient in mm (x to the left, y posterior, z to the head).
+Frames: *index* is (slice, row, column); *LPS* is the patient in mm (x to the left, y back, z to the head).
 An affine maps (slice, row, column, 1) to (x, y, z, 1). It may shear: a tilted gantry needs no resampling.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 AIR_HU = -1024
@@ -55,12 +55,14 @@ class Volume:
 
     def to_lps(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map index points (…, 3) to LPS mm (…, 3)."""
-        return index @ self.affine[:3, :3].T + self.affine[:3, 3]
+        lps_mm: NDArray[np.float64] = index @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return lps_mm
 
     def to_index(self, lps_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map LPS mm points (…, 3) to fractional index points (…, 3)."""
         inverse = np.linalg.inv(self.affine)
-        return lps_mm @ inverse[:3, :3].T + inverse[:3, 3]
+        index: NDArray[np.float64] = lps_mm @ inverse[:3, :3].T + inverse[:3, 3]
+        return index
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +89,11 @@ def sample(volume: Volume, grid: Grid, fill_hu: int = AIR_HU) -> NDArray[np.int1
     transform.SetTranslation(to_index[:3, 3][::-1].tolist())
     resampled = sitk.Resample(
         image, grid.shape[::-1], transform, sitk.sitkLinear,
-        (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1, 0, 0, 0, 1, 0, 0, 0, 1), fill_hu, sitk.sitkInt16,
+        (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1, 0, 0, 0, 1, 0, 0, 0, 1), fill_hu, sitk.sitkFloat32,
     )  # fmt: skip
-    return np.asarray(sitk.GetArrayFromImage(resampled), dtype=np.int16)
+    # Rounded here, because SimpleITK cuts off towards zero: a voxel on the grid could lose 1 HU.
+    rounded: NDArray[np.int16] = np.rint(sitk.GetArrayViewFromImage(resampled)).astype(np.int16)
+    return rounded
 
 
 def _window(volume: Volume, grid: Grid, to_index: Affine) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
@@ -110,6 +114,6 @@ def shrink(volume: Volume, factors: tuple[int, int, int]) -> Volume:
     voxels = np.asarray(sitk.GetArrayFromImage(image), dtype=np.int16)
     affine = volume.affine.copy()
     affine[:3, :3] = volume.affine[:3, :3] * np.array(factors)
-    # Where a size is no multiple of its factor SimpleITK centres the blocks: its origin says where they start.
+    # Where a size is no multiple of its factor SimpleITK centres the blocks: its origin says where.
     affine[:3, 3] = volume.to_lps(np.array(image.GetOrigin()[::-1]))
     return Volume(voxels, affine, volume.slice_thickness_mm, volume.series_instance_uid)
