@@ -49,7 +49,8 @@ def listing(rows: list[StudyRow]) -> Iterator[str]:
     if not rows:
         yield "no studies yet"
     for row in rows:
-        yield f"{row.state:<16}{row.study_instance_uid}  {row.instances} instances, last {row.last_received_at}"
+        arrived = f"{row.instances} instances, last {row.last_received_at}"
+        yield f"{row.state:<16}{row.study_instance_uid}  {arrived}"
         yield f"{'':16}{row.reason}"
         for delivery in row.deliveries:
             why = f" ({delivery.last_error}; {delivery.attempts} attempts)" if delivery.last_error else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from highdicom.sr import srread
+from highdicom.sr import MeasurementReport, srread
 from rich.table import Table
 
 from inference.findings import Grade
@@ -23,7 +23,9 @@ class Truth:
 
 def flagged_levels(report: Path) -> set[str]:
     """The levels that a received SR calls suspected compression fractures ("T12 vertebra" gives "T12")."""
-    groups = srread(report).content.get_planar_roi_measurement_groups()
+    content = srread(report).content
+    assert isinstance(content, MeasurementReport)
+    groups = content.get_planar_roi_measurement_groups()
     return {
         str(group.finding_sites[0].topography.meaning).split()[0]
         for group in groups

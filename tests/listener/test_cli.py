@@ -15,7 +15,7 @@ HEAVY = ("torch", "SimpleITK", "highdicom", "scipy")
 @pytest.mark.parametrize(
     "statement",
     [
-        "from listener.cli import app; from typer.testing import CliRunner; CliRunner().invoke(app, ['--help'])",
+        "from typer.testing import CliRunner; from listener.cli import app; CliRunner().invoke(app, [])",
         "import listener.receiver",
         "import listener.dispatcher",
     ],

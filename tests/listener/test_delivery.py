@@ -10,7 +10,7 @@ import pytest
 from ct_slices import ct_slice
 from pydicom.uid import ComprehensiveSRStorage, CTImageStorage
 from pynetdicom import AE, evt
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
 
 from listener import settings
 from listener.delivery import Outcome, echo, groups, pause, send
@@ -44,8 +44,8 @@ def peer(
     application.require_called_aet = True
     application.add_supported_context(sop_class)
     application.add_supported_context("1.2.840.10008.1.1")
-    handlers: list[tuple[evt.EventHandlerType, ...]] = [(evt.EVT_C_STORE, answer)]  # type: ignore[attr-defined]
-    server = application.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)  # type: ignore[arg-type]
+    handlers: list[EventHandlerType] = [(evt.EVT_C_STORE, answer)]
+    server = application.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     assert server is not None
     try:
         port = server.server_address[1]

@@ -11,7 +11,7 @@ import pytest
 from ct_slices import EXPLICIT, IMPLICIT, ct_slice, encode
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage
+from pydicom.uid import UID, CTImageStorage
 from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
@@ -92,7 +92,7 @@ def test_echo_is_answered(node: Node) -> None:
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
 def test_a_stored_instance_is_in_the_spool_when_it_is_acknowledged(node: Node, syntax: str) -> None:
     dataset = ct_slice()
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     assert send(node.associate(syntax=syntax), dataset) == 0x0000
     (path,) = node.spool.files(dataset.StudyInstanceUID)
     assert dcmread(path) == dataset
@@ -149,6 +149,7 @@ def send_raw(
     request.Priority = 0
     request.DataSet = BytesIO(encoded)
     context = next(c for c in association.accepted_contexts if c.abstract_syntax == CTImageStorage)
+    assert context.context_id is not None
     association._reactor_checkpoint.clear()
     association.dimse.send_msg(request, context.context_id)
     _, answer = association.dimse.get_msg(block=True)

@@ -1,0 +1,60 @@
+# Two commands do all the set-up: `make demo` and `make test`. TORCH_INDEX=<address> points pip at PyTorch's
+# wheels for machines without a GPU (the address is on PyTorch's own installation page).
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: demo test test-quick check format lint types contracts bench lock peers clean
+
+demo: $(VENV)/installed
+	$(BIN)/faintline demo
+
+test: $(VENV)/installed-test peers
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-quick: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m "not slow and not peers and not browser" $(PYTEST)
+
+check: $(VENV)/installed-test peers lint types contracts
+	$(BIN)/python -m pytest $(PYTEST)
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(VENV)/installed-test
+	$(BIN)/mypy
+
+contracts: $(VENV)/installed-test
+	$(BIN)/lint-imports
+
+# The programs that the tests use as peers; without apt those tests skip and say so.
+peers:
+	@sh tests/peers/install.sh
+
+lock: $(VENV)/installed-test
+	sh deploy/lock.sh $(BIN)/python > constraints.txt.new
+	mv constraints.txt.new constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing Faintline and its pinned packages into $(VENV)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing Faintline, its pinned packages and those of the tests into $(VENV)"
+	$(PIP) --editable ".[test]"
+	@touch $@ $(VENV)/installed
