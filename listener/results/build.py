@@ -67,10 +67,25 @@ def build_results(
     ------
     ResultError : no image can be referenced, or the images mix studies or patients
     """
+    statement = statement_of(report, volume, headers, created_at, product)
+    document = structured_report(statement)
+    picture = draw_overview(report, statement.outcome, volume, product)
+    capture = secondary_capture(statement, picture)
+    return _result(ResultKind.REPORT, document, product), _result(ResultKind.OVERVIEW, capture, product)
+
+
+def statement_of(
+    report: StudyReport,
+    volume: Volume | None,
+    headers: Sequence[Dataset],
+    created_at: datetime,
+    product: Product,
+) -> Statement:
+    """Gather all that the objects state; same arguments and errors as `build_results`."""
     if report.assessed and (volume is None or not volume.sources):
         raise ResultError("vertebrae were assessed, but the images they were seen on are not known")
     context = study_context(report.study_instance_uid, headers, volume)
-    statement = Statement(
+    return Statement(
         report=report,
         outcome=outcome_of(report),
         volume=volume,
@@ -78,11 +93,6 @@ def build_results(
         key=result_key(report, context.sop_instance_uids),
         product=product,
         created_at=created_at,
-    )
-    picture = draw_overview(report, statement.outcome, volume, product)
-    return (
-        _result(ResultKind.REPORT, structured_report(statement), product),
-        _result(ResultKind.OVERVIEW, secondary_capture(statement, picture), product),
     )
 
 

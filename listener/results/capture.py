@@ -65,7 +65,7 @@ def _put_derivation(capture: Dataset, statement: Statement) -> None:
 
 def _source_item(header: Dataset, context: StudyContext) -> Dataset:
     item = Dataset()
-    item.ReferencedSOPClassUID = context.sop_class_uids[str(header.SOPInstanceUID)]
+    item.ReferencedSOPClassUID = context.sop_class_uid(header)
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
     item.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE]
     return item
@@ -79,4 +79,4 @@ def _put_pixels(capture: Dataset, picture: NDArray[np.uint8]) -> None:
     capture.BitsAllocated = capture.BitsStored = 8
     capture.HighBit = 7
     capture.PixelRepresentation = 0
-    capture.PixelData = picture.tobytes() + b"\0" * (picture.size % 2)
+    capture.add_new("PixelData", "OB", picture.tobytes() + b"\0" * (picture.size % 2))

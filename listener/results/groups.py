@@ -53,7 +53,7 @@ def coverage_group(outcome: Outcome, report: StudyReport, region: Region, key: R
         measurements=_coverage_measurements(outcome, report),
         qualitative_evaluations=evaluations,
     )
-    _complete(group, region, [wording.coverage_sentence(outcome), *report.notes])
+    _complete(group, region, [wording.coverage_sentence(outcome), *wording.remarks(report)])
     return group
 
 
@@ -134,8 +134,8 @@ def _tracking(name: str, thing: str, key: ResultKey) -> sr.TrackingIdentifier:
 
 def _algorithm(report: StudyReport) -> sr.AlgorithmIdentification:
     return sr.AlgorithmIdentification(
-        name=report.model.name,
-        version=f"{report.model.version} ({report.model.weights_sha256[:12]})",
+        name=wording.plain(report.model.name),
+        version=wording.plain(f"{report.model.version} ({report.model.weights_sha256[:12]})"),
         family=codes.ARTIFICIAL_INTELLIGENCE,
         manufacturer=MANUFACTURER,
     )

@@ -57,7 +57,7 @@ def notes(outcome: Outcome, flag_grade: Grade, possible_grade: Grade, width: flo
     found = [_flagged(finding, flag_grade) for finding in outcome.flagged]
     found += [_possible(finding, possible_grade) for finding in outcome.possible]
     runs = groupby(outcome.missed, lambda finding: finding.not_assessed)
-    found += [_missed(list(run), str(reason), width) for reason, run in runs]
+    found += [_missed(list(run), wording.plain(str(reason)), width) for reason, run in runs]
     return tuple(sorted(found, key=lambda note: -note.finding.centre_lps_mm[2]))
 
 

@@ -39,6 +39,8 @@ PANEL_ROWS: Final = 928
 TEXT_LEFT: Final = 668
 TEXT_WIDTH: Final = 470
 TEXT_TOP: Final = 96
+ALONE: Final = (359, 260)
+"""Left and top of the text where there is no picture beside it."""
 NOTES_BOTTOM: Final = 838
 FOOT_TOP: Final = 868
 LEVEL_SIZE: Final = 17.0
@@ -55,9 +57,12 @@ def draw_overview(
 ) -> NDArray[np.uint8]:
     """Return the picture, uint8 (1020, 1188, 3), RGB."""
     canvas = Canvas(COLUMNS, ROWS)
-    left = TEXT_LEFT if volume is not None else (COLUMNS - TEXT_WIDTH) // 2
-    under_head = _head(canvas, report, outcome, product, left)
-    _foot(canvas, report, product, left)
+    left, top = (TEXT_LEFT, TEXT_TOP) if volume is not None else ALONE
+    canvas.text(wording.banner(product.version), (left, top), 14.5, AMBER)
+    canvas.text(wording.headline(outcome), (left, top + 45), 30, _answer_colour(outcome))
+    under_head = _paragraphs(canvas, wording.sublines(outcome, report), (left, top + 76), 16.5, PLAIN)
+    small_print = (*wording.small_print(outcome), *wording.provenance(report, product.version))
+    _paragraphs(canvas, small_print, (left, FOOT_TOP), 12.5, GREY)
     if volume is not None:
         centres = np.array([finding.centre_lps_mm for finding in report.findings]).reshape(-1, 3)
         view = sagittal_view(volume, centres, PANEL_COLUMNS, PANEL_ROWS)
@@ -67,13 +72,6 @@ def draw_overview(
     elif outcome.answer is Answer.NOT_ANALYSED:
         _series(canvas, report, left, under_head)
     return canvas.pixels()
-
-
-def _head(canvas: Canvas, report: StudyReport, outcome: Outcome, product: Product, left: float) -> float:
-    """Write the product's mark and the answer; return where they end."""
-    canvas.text(wording.banner(product.version), (left, TEXT_TOP), 14.5, AMBER)
-    canvas.text(wording.headline(outcome), (left, TEXT_TOP + 45), 30, _answer_colour(outcome))
-    return _paragraphs(canvas, wording.sublines(outcome, report), (left, TEXT_TOP + 76), 16.5, PLAIN)
 
 
 def _paragraphs(canvas: Canvas, texts: Iterable[str], at: Spot, size: float, colour: Colour) -> float:
@@ -103,11 +101,6 @@ def _answer_colour(outcome: Outcome) -> Colour:
     if not graded and outcome.is_partial:
         return PLAIN
     return GRADE_COLOURS[max(graded)] if graded else NORMAL
-
-
-def _foot(canvas: Canvas, report: StudyReport, product: Product, left: float) -> None:
-    lines = (wording.DISCLAIMER, wording.AGE_UNKNOWN, *wording.provenance(report, product.version))
-    _paragraphs(canvas, lines, (left, FOOT_TOP), 12.5, GREY)
 
 
 def _anatomy(canvas: Canvas, view: SagittalView) -> None:

@@ -53,7 +53,7 @@ def first_region(findings: Sequence[VertebraFinding], volume: Volume) -> Region:
 def whole_image(header: Dataset, sop_class_uid: str) -> Region:
     """Return the box round a whole image (its first frame), for a study in which nothing was measured."""
     columns, rows = int(header.get("Columns") or 1), int(header.get("Rows") or 1)
-    frame = 1 if header.get("NumberOfFrames") else None
+    frame = 1 if int(header.get("NumberOfFrames") or 1) > 1 else None
     source = SourceSlice(sop_class_uid, str(header.SOPInstanceUID), frame)
     return Region(source, _box(np.array([0.0, 0.0]), np.array([columns - 1.0, rows - 1.0]), columns, rows))
 

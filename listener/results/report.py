@@ -5,9 +5,10 @@ from typing import Final
 
 from highdicom import sr
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from listener.results import codes, wording
+from listener.results.errors import NoImagesError
 from listener.results.groups import Group, coverage_group, observer, vertebra_group
 from listener.results.outcome import Answer
 from listener.results.region import Region, first_region, vertebra_region, whole_image
@@ -48,6 +49,7 @@ def structured_report(statement: Statement) -> Dataset:
         transfer_syntax_uid=ExplicitVRLittleEndian,
         series_description=wording.REPORT_SERIES,
     )
+    del document.ContributingEquipmentSequence  # highdicom's own mark, with the time of day in it
     put_in_study(document, context)
     put_equipment(document, statement.product)
     put_time(document, statement.created_at)
@@ -72,17 +74,30 @@ def _groups(statement: Statement) -> list[tuple[Group, Region]]:
 
 
 def _any_image(context: StudyContext) -> Region:
-    """The middle one of the images whose size is known, or of all."""
-    images = [header for header in context.headers if header.get("Rows") and header.get("Columns")]
-    header = (images or context.headers)[len(images or context.headers) // 2]
-    return whole_image(header, context.sop_class_uids[str(header.SOPInstanceUID)])
+    """The middle one of the images whose size is known, or of all images.
+
+    Raises
+    ------
+    NoImagesError : the study holds documents, plans or objects of unknown classes only
+    """
+    images = [header for header in context.headers if _is_image(context.sop_class_uid(header))]
+    if not images:
+        raise NoImagesError("the study has no image that a report could refer to")
+    sized = [header for header in images if header.get("Rows") and header.get("Columns")] or images
+    header = sized[len(sized) // 2]
+    return whole_image(header, context.sop_class_uid(header))
+
+
+def _is_image(sop_class_uid: str) -> bool:
+    uid = UID(sop_class_uid)
+    return "ImageStorage" in uid.keyword and not uid.is_retired
 
 
 def _evidence(header: Dataset, context: StudyContext) -> Dataset:
     """What the evidence sequence needs of an image; the rest is copied by `put_in_study`, untouched."""
     item = Dataset()
     item.SOPInstanceUID = header.SOPInstanceUID
-    item.SOPClassUID = context.sop_class_uids[str(header.SOPInstanceUID)]
+    item.SOPClassUID = context.sop_class_uid(header)
     item.StudyInstanceUID = context.study_instance_uid
     item.SeriesInstanceUID = header.SeriesInstanceUID
     for keyword in (

@@ -4,6 +4,7 @@ Patient and study attributes are copied as the bytes they came in: nothing is pa
 odd character set or a value that breaks its rules, and nothing can be mixed up.
 """
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
@@ -55,6 +56,10 @@ class StudyContext:
         """The images' SOP Instance UIDs."""
         return tuple(str(header.SOPInstanceUID) for header in self.headers)
 
+    def sop_class_uid(self, header: Dataset) -> str:
+        """Return an image's SOP class, which its header may lack."""
+        return self.sop_class_uids[str(header.SOPInstanceUID)]
+
     @property
     def patient_header(self) -> Dataset:
         """The image that patient and study attributes are copied from."""
@@ -82,7 +87,7 @@ def study_context(study_instance_uid: str, headers: Sequence[Dataset], volume: V
         )
     if any(str(header.get("StudyInstanceUID") or "") != study_instance_uid for header in usable.values()):
         raise MixedStudyError("images of another study are among those to report on")
-    if len({str(header.get("PatientID") or "").strip() for header in usable.values()}) > 1:
+    if len({_patient_id(header) for header in usable.values()}) > 1:
         raise MixedStudyError("the study's images carry different Patient IDs; no result can be filed safely")
     return StudyContext(study_instance_uid, tuple(usable[uid] for uid in sorted(usable)), classes)
 
@@ -103,6 +108,8 @@ def put_in_study(target: Dataset, context: StudyContext) -> None:
         elif keyword in REQUIRED:
             setattr(target, keyword, "")
     target.StudyInstanceUID = context.study_instance_uid
+    # Undecoded elements are in the form they will be written in: pydicom then leaves them be.
+    target.set_original_encoding(False, True, source.original_character_set)
 
 
 def put_equipment(target: Dataset, product: Product) -> None:
@@ -114,11 +121,22 @@ def put_equipment(target: Dataset, product: Product) -> None:
 
 
 def put_time(target: Dataset, created_at: datetime) -> None:
-    """Date the object, its series and its content."""
+    """Date the object, its series and its content, in the study's own time zone where it names one."""
+    offset = str(target.get("TimezoneOffsetFromUTC") or "").strip()
+    if created_at.tzinfo is not None and re.fullmatch(r"[+-]\d{4}", offset):
+        created_at = created_at.astimezone(datetime.strptime(offset, "%z").tzinfo)
     date, time = created_at.strftime("%Y%m%d"), created_at.strftime("%H%M%S")
     for kind in ("InstanceCreation", "Series", "Content"):
         setattr(target, f"{kind}Date", date)
         setattr(target, f"{kind}Time", time)
+
+
+def _patient_id(header: Dataset) -> str:
+    """The Patient ID, read without decoding it in the header, whose bytes are still to be copied."""
+    element = header.get_item("PatientID")
+    if isinstance(element, RawDataElement):
+        element = convert_raw_data_element(element, encoding=header._character_set)
+    return "" if element is None else str(element.value or "").strip()
 
 
 def _tag(keyword: str) -> int:

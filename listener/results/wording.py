@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from inference.findings import Assessment, Grade, SeriesVerdict, StudyReport, VertebraFinding
+from inference.findings import Assessment, Grade, ModelIdentity, SeriesVerdict, StudyReport, VertebraFinding
 from inference.levels import LEVELS
 from listener.results.outcome import Answer, Outcome, probability
 
 RESEARCH_ONLY: Final = "FOR RESEARCH USE ONLY"
 DISCLAIMER: Final = "Suspected findings of a computer program, not verified by a physician."
+SILENCE: Final = "This says nothing about the presence or absence of fractures."
 AGE_UNKNOWN: Final = "The age of a fracture is not determined."
 REPORT_SERIES: Final = "Faintline AI report (research use only)"
 OVERVIEW_SERIES: Final = "Faintline AI overview (research use only)"
@@ -29,6 +30,27 @@ GRADE_WORDS: Final = {
 }
 UNSURE_LEVEL: Final = 0.8
 """Below this confidence of the numbering the reader is told to check the level."""
+
+
+_ASCII: Final = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "×": "x",
+        "°": " degrees",
+        "≥": ">=",
+        "≤": "<=",
+        "…": "...",
+        "’": "'",
+        "µ": "u",
+    }
+)
+
+
+def plain(text: str) -> str:
+    """Return a text made elsewhere (a reason, a note, a name) in ASCII, on one line."""
+    return " ".join(text.translate(_ASCII).encode("ascii", "replace").decode().split())
 
 
 def percent(share: float) -> str:
@@ -60,7 +82,7 @@ def assessed_levels(outcome: Outcome) -> str:
 def not_assessed(findings: Sequence[VertebraFinding]) -> str:
     """Return the levels that were not assessed, with the reasons: ``T9: cut off by the scan; L5: metal``."""
     runs = groupby(findings, lambda finding: finding.not_assessed)
-    return "; ".join(f"{level_list(list(run))}: {reason}" for reason, run in runs)
+    return "; ".join(f"{level_list(list(run))}: {plain(str(reason))}" for reason, run in runs)
 
 
 def shape(assessment: Assessment) -> str:
@@ -98,7 +120,7 @@ def is_level_unsure(finding: VertebraFinding) -> bool:
 def coverage_sentence(outcome: Outcome) -> str:
     """Return the label of the group that says how far the answer reaches."""
     if outcome.answer is Answer.NOT_ANALYSED:
-        return f"Not analysed: {outcome.reason}"
+        return f"Not analysed: {plain(str(outcome.reason))}"
     missed = f" NOT assessed - {not_assessed(outcome.missed)}." if outcome.missed else ""
     if outcome.answer is Answer.NONE:
         return f"No vertebral fracture detected ({assessed_levels(outcome)}).{missed}"
@@ -123,14 +145,23 @@ def headline(outcome: Outcome) -> str:
 def sublines(outcome: Outcome, report: StudyReport) -> tuple[str, ...]:
     """Return what stands under the headline: which levels, what limits the answer, or why there is none."""
     if outcome.answer is Answer.NOT_ANALYSED:
-        reason = str(outcome.reason)
-        silence = "This says nothing about the presence or absence of fractures."
-        return f"{reason[:1].upper()}{reason[1:].rstrip('.')}.", silence, *report.notes
+        reason = plain(str(outcome.reason)).rstrip(".")
+        return f"{reason[:1].upper()}{reason[1:]}.", SILENCE, *remarks(report)
     missed = f" {len(outcome.missed)} in view NOT assessed." if outcome.missed else ""
     levels = f"{assessed_levels(outcome)}.{missed}"
     flagged = f"Suspected: {level_list(outcome.flagged)}. " if outcome.flagged else ""
     possible = f"Possible mild deformity: {level_list(outcome.possible)}." if outcome.possible else ""
-    return tuple(line for line in (flagged + possible, levels, *report.notes) if line)
+    return tuple(line for line in (flagged + possible, levels, *remarks(report)) if line)
+
+
+def remarks(report: StudyReport) -> tuple[str, ...]:
+    """Return what limits the answer, as the report and the picture repeat it."""
+    return tuple(plain(note) for note in report.notes)
+
+
+def small_print(outcome: Outcome) -> tuple[str, ...]:
+    """Return what a reader of findings has to know."""
+    return () if outcome.answer is Answer.NOT_ANALYSED else (DISCLAIMER, AGE_UNKNOWN)
 
 
 def banner(version: str) -> str:
@@ -142,7 +173,7 @@ def series_line(verdict: SeriesVerdict) -> str:
     """Return one series of a study that was not analysed, and why it was not."""
     number = "Series" if verdict.series_number is None else f"Series {verdict.series_number}"
     images = f"{verdict.instances} image{'' if verdict.instances == 1 else 's'}"
-    return f"{number} ({verdict.modality}, {images}): {verdict.reason}"
+    return f"{number} ({verdict.modality}, {images}): {plain(verdict.reason)}"
 
 
 def provenance(report: StudyReport, version: str) -> tuple[str, ...]:
@@ -152,5 +183,9 @@ def provenance(report: StudyReport, version: str) -> tuple[str, ...]:
     )
     number = f"series {series.series_number}" if series and series.series_number is not None else "series"
     source = f"Source: {number}, {series.instances} images" if series else "Source: no series was analysed"
-    model = f"Faintline {version}, model {report.model.name} {report.model.version}"
-    return source, f"{model} ({report.model.weights_sha256[:8]})"
+    return source, f"Faintline {version}, {model_name(report.model)}"
+
+
+def model_name(model: ModelIdentity) -> str:
+    """Return which networks spoke."""
+    return plain(f"model {model.name} {model.version} ({model.weights_sha256[:8]})")

@@ -1,0 +1,114 @@
+"""The picture: what is in it, where it is, and the Secondary Capture that carries it."""
+
+from copy import deepcopy
+from dataclasses import replace
+from io import BytesIO
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from spine_cases import Study, spine, study_of, vertebra, volume_of
+
+from inference.findings import Grade
+from listener.results.identity import Product
+from listener.results.notes import GAP, GRADE_COLOURS, fitted, notes, spread
+from listener.results.outcome import outcome_of
+from listener.results.overview import draw_overview
+from listener.results.reformat import sagittal_view
+
+
+def drawn(study: Study) -> NDArray[np.uint8]:
+    return draw_overview(study.report, outcome_of(study.report), study.volume, Product("1.2.3"))
+
+
+def coloured(picture: NDArray[np.uint8], grade: Grade) -> int:
+    """How many pixels are about the colour of a grade."""
+    away = np.abs(picture.astype(int) - GRADE_COLOURS[grade]).max(axis=-1)
+    return int((away < 24).sum())
+
+
+def test_the_picture_stores_and_reads_back(any_study: Study) -> None:
+    capture = dcmread(BytesIO(any_study.results()[1].to_bytes()))
+    assert np.array_equal(capture.pixel_array, drawn(any_study))
+    assert (capture.Modality, capture.ConversionType, capture.BurnedInAnnotation) == ("OT", "WSD", "YES")
+    assert capture.ImageComments == "FOR RESEARCH USE ONLY"
+    assert "PixelSpacing" not in capture and "FrameOfReferenceUID" not in capture
+    sources = {item.ReferencedSOPInstanceUID for item in capture.SourceImageSequence}
+    assert sources == {header.SOPInstanceUID for header in any_study.headers}
+
+
+def test_the_corners_and_edges_stay_free_of_text(any_study: Study) -> None:
+    ink = drawn(any_study)[:, 640:].max(axis=-1) > 0
+    assert not ink[:80].any() and not ink[940:].any() and not ink[:, -40:].any()
+
+
+def test_the_patient_is_not_in_the_picture() -> None:
+    case = study_of("one flagged")
+    renamed = replace(case, headers=tuple(replace_name(header) for header in case.headers))
+    assert case.results()[1].dataset.PixelData == renamed.results()[1].dataset.PixelData
+
+
+def replace_name(header: Dataset) -> Dataset:
+    other = deepcopy(header)
+    other.PatientName, other.PatientID = "Roe^Richard", "9999"
+    return other
+
+
+@pytest.mark.parametrize("kind", ["one flagged", "three flagged", "possible"])
+def test_a_grade_is_drawn_in_its_colour_and_only_where_it_was_found(kind: str) -> None:
+    picture, found = (
+        drawn(study_of(kind)),
+        {f.assessment.grade for f in study_of(kind).report.assessed if f.assessment},
+    )
+    for grade in (Grade.MILD, Grade.MODERATE, Grade.SEVERE):
+        assert (coloured(picture, grade) > 300) == (grade in found)
+
+
+def test_a_negative_has_no_alarming_colour() -> None:
+    picture = drawn(study_of("negative"))
+    assert all(coloured(picture, grade) == 0 for grade in (Grade.MILD, Grade.MODERATE, Grade.SEVERE))
+    assert coloured(picture, Grade.NORMAL) > 300
+
+
+def test_the_reformat_is_to_scale_and_follows_a_scoliosis() -> None:
+    case = study_of("negative")
+    assert case.volume is not None
+    centres = np.array([finding.centre_lps_mm for finding in case.report.findings])
+    view = sagittal_view(case.volume, centres, 600, 928)
+    for column, row in view.to_pixel(centres):
+        assert view.hu[round(row), round(column)] > 380, "the surface misses a body"
+    top, low = view.to_pixel(np.array([[0.0, 0.0, -150.0], [0.0, 10.0, -200.0]]))
+    assert np.allclose((low - top) * view.pixel_mm, [10.0, 50.0])
+
+
+def test_a_sheared_volume_needs_no_special_case() -> None:
+    voxels, affine = spine()
+    tilted = affine.copy()
+    tilted[1, 0] = 0.8
+    volume = replace(volume_of(study_of("negative").headers), voxels=voxels.copy(), affine=tilted)
+    centre = volume.to_lps(np.array([[66.0, 50.0, 56.0]]))
+    view = sagittal_view(volume, centre, 600, 928)
+    column, row = view.to_pixel(centre)[0]
+    assert view.hu[round(row), round(column)] == pytest.approx(volume.voxels[66, 50, 56], abs=60)
+
+
+@given(st.lists(st.tuples(st.floats(-200, 1200), st.floats(15, 60)), max_size=8))
+def test_notes_never_touch_and_stay_inside(wanted: list[tuple[float, float]]) -> None:
+    wanted.sort()
+    heights = [height for _, height in wanted]
+    tops = spread([want for want, _ in wanted], heights, 200, 860)
+    edges = [(top, top + height) for top, height in zip(tops, heights, strict=True)]
+    assert all(top >= 200 - 1e-6 and foot <= 860 + 1e-6 for top, foot in edges)
+    assert all(after[0] - before[1] >= GAP - 1e-6 for before, after in pairwise(edges))
+
+
+def test_many_notes_shrink_to_one_line_each_and_lose_no_number() -> None:
+    report = replace(study_of("negative").report, findings=tuple(vertebra(i, Grade.SEVERE) for i in range(5)))
+    shown = fitted(notes(outcome_of(report), Grade.MODERATE, Grade.MILD, 440), 200)
+    assert [note.details for note in shown] == [()] * 5
+    assert "Genant 3" in shown[0].title and "47%" in shown[0].title and ">99%" in shown[0].title

@@ -1,0 +1,217 @@
+"""The Structured Report's tree, read back from its bytes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from highdicom.sr import srread
+from pydicom.dataset import Dataset
+from spine_cases import Study, study_of
+
+from inference.findings import Grade
+from listener.results.build import ResultKind
+
+
+def groups(document: Dataset) -> list[Dataset]:
+    """The measurement groups of a report."""
+    content = document.ContentSequence
+    (measurements,) = [i for i in content if i.ConceptNameCodeSequence[0].CodeValue == "126010"]
+    return list(measurements.ContentSequence)
+
+
+def source(region: Dataset) -> Dataset:
+    """The image a region lies on."""
+    reference: Dataset = region.ContentSequence[0].ReferencedSOPSequence[0]
+    return reference
+
+
+def items(group: Dataset, value_type: str) -> list[Dataset]:
+    return [item for item in group.ContentSequence if item.ValueType == value_type]
+
+
+def coded(group: Dataset, name: str) -> str | None:
+    """The value of a CODE item by its name's code value."""
+    found = [i for i in items(group, "CODE") if i.ConceptNameCodeSequence[0].CodeValue == name]
+    return str(found[0].ConceptCodeSequence[0].CodeValue) if found else None
+
+
+def comments(group: Dataset) -> list[str]:
+    return [i.TextValue for i in items(group, "TEXT") if i.ConceptNameCodeSequence[0].CodeValue == "121106"]
+
+
+def regions(group: Dataset) -> Iterator[Dataset]:
+    return (i for i in items(group, "SCOORD") if i.ConceptNameCodeSequence[0].CodeValue == "111030")
+
+
+def test_every_kind_reads_back_as_a_measurement_report_on_its_own_study(
+    any_study: Study, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.dcm"
+    any_study.document().save_as(file)
+    document: Any = srread(file)
+    assert type(document).__name__ == "Comprehensive3DSR"
+    assert type(document.content).__name__ == "MeasurementReport"
+    assert len(document.content.get_planar_roi_measurement_groups()) == len(groups(document))
+    assert document.StudyInstanceUID == any_study.report.study_instance_uid
+    assert (document.CompletionFlag, document.VerificationFlag, document.PreliminaryFlag) == (
+        "COMPLETE", "UNVERIFIED", "PRELIMINARY",
+    )  # fmt: skip
+
+
+def test_every_group_can_be_tracked_and_drawn(any_study: Study) -> None:
+    for group in groups(any_study.document()):
+        names = [item.ConceptNameCodeSequence[0].CodeValue for item in group.ContentSequence]
+        assert {"112039", "112040"} <= set(names)
+        (region,) = regions(group)
+        assert (region.GraphicType, len(region.GraphicData)) == ("POLYLINE", 10)
+        for number in items(group, "NUM")[:1]:
+            own = [i for i in number.ContentSequence if i.ValueType == "SCOORD"]
+            assert own[0].GraphicData == region.GraphicData
+
+
+def test_every_image_pointed_at_is_in_the_evidence(any_study: Study) -> None:
+    document = any_study.document()
+    (evidence,) = document.CurrentRequestedProcedureEvidenceSequence
+    listed = {
+        i.ReferencedSOPInstanceUID for s in evidence.ReferencedSeriesSequence for i in s.ReferencedSOPSequence
+    }
+    assert listed == {header.SOPInstanceUID for header in any_study.headers}
+    for group in groups(document):
+        for region in regions(group):
+            assert source(region).ReferencedSOPInstanceUID in listed
+
+
+def test_a_flagged_vertebra_says_its_level_grade_and_certainty() -> None:
+    (group,) = groups(study_of("one flagged").document())
+    assert coded(group, "121071") == "42942008"
+    assert coded(group, "363698007") == "23215003"
+    assert coded(group, "GENANT") == "GENANT2"
+    assert coded(group, "246112005") == "6736007"
+    assert coded(group, "AISTATUS") == "SUSPECTED"
+    first = items(group, "NUM")[0]
+    assert first.ConceptNameCodeSequence[0].CodeValue == "111012"
+    assert first.MeasuredValueSequence[0].NumericValue == 92
+    assert comments(group) == [
+        "T12: suspected compression fracture, Genant 2 (wedge), height loss 31%, certainty 92%"
+    ]
+
+
+def test_the_box_encloses_the_body_on_a_slice_through_it() -> None:
+    case = study_of("one flagged")
+    (group,) = groups(case.document())
+    (region,) = regions(group)
+    assert case.volume is not None
+    uids = [slice_.sop_instance_uid for slice_ in case.volume.sources]
+    slice_index = uids.index(source(region).ReferencedSOPInstanceUID)
+    bone = np.argwhere(case.volume.voxels[slice_index] > 200)
+    assert len(bone) > 500, "the slice does not cut the body"
+    box = np.array(region.GraphicData).reshape(5, 2)
+    assert np.array_equal(box[0], box[4])
+    (left, top), (right, bottom) = box.min(axis=0), box.max(axis=0)
+    assert 0 <= top - 0.5 <= bone[:, 0].min() and bone[:, 0].max() <= bottom - 0.5 <= 96
+    assert 0 <= left - 0.5 <= bone[:, 1].min() and bone[:, 1].max() <= right - 0.5 <= 112
+    assert bottom - top < 42 and right - left < 52
+
+
+def test_a_multi_frame_source_is_pointed_at_by_frame() -> None:
+    case = study_of("multi-frame")
+    (group,) = groups(case.document())
+    (region,) = regions(group)
+    assert case.volume is not None
+    frame = int(source(region).ReferencedFrameNumber)
+    assert (case.volume.voxels[frame - 1] > 200).sum() > 500
+
+
+def test_a_negative_report_never_carries_the_fracture_code_and_names_the_levels() -> None:
+    (group,) = groups(study_of("negative").document())
+    assert coded(group, "121071") == "NOFX"
+    assert coded(group, "VFX") == "272519000"
+    assert coded(group, "111017") == "111241"
+    assert comments(group) == ["No vertebral fracture detected (5 levels T11-L3 assessed)."]
+
+
+def test_a_partial_negative_claims_nothing_for_the_levels_it_missed() -> None:
+    (group,) = groups(study_of("negative, partial").document())
+    assert coded(group, "121071") == "NOFXPART"
+    assert coded(group, "VFX") is None
+    assert coded(group, "111017") == "111243"
+    assert "(4 levels T11-L2 assessed). NOT assessed - L3: cut off by the scan." in comments(group)[0]
+
+
+def test_a_partial_positive_says_how_far_it_reaches() -> None:
+    finding, coverage = groups(study_of("flagged, partial").document())
+    assert coded(finding, "121071") == "42942008"
+    assert coded(coverage, "121071") == "COVERAGE"
+    assert coded(coverage, "111017") == "111244"
+    assert "NOT assessed - T12-L3: metal." in comments(coverage)[0]
+
+
+def test_a_possible_deformity_is_never_called_a_fracture() -> None:
+    finding, coverage = groups(study_of("possible").document())
+    assert coded(finding, "121071") == "POSSMILD"
+    assert coded(finding, "AISTATUS") == "POSSIBLE"
+    assert coded(coverage, "121071") == "COVERAGE"
+    assert comments(coverage) == [
+        "No suspected fracture, but possible mild deformity at L2 (5 levels T11-L3 assessed)."
+    ]
+
+
+def test_a_study_that_was_not_analysed_has_no_number_and_says_why() -> None:
+    (group,) = groups(study_of("not analysed").document())
+    assert coded(group, "121071") == "NOTANALYSED"
+    assert coded(group, "111017") == "111245"
+    assert items(group, "NUM") == []
+    assert comments(group) == ["Not analysed: the slices are 7.5 mm apart"]
+
+
+def test_vertebrae_seen_but_none_assessed_is_not_a_negative() -> None:
+    case = study_of("negative, partial")
+    missed = tuple(replace(f, assessment=None, not_assessed="metal") for f in case.report.findings)
+    (group,) = groups(replace(case, report=replace(case.report, findings=missed)).document())
+    assert coded(group, "121071") == "NOTANALYSED"
+    assert comments(group) == ["Not analysed: no vertebra could be assessed (metal)"]
+
+
+def test_no_vertebra_found_is_not_a_negative() -> None:
+    case = study_of("negative")
+    (group,) = groups(replace(case, report=replace(case.report, findings=())).document())
+    assert coded(group, "121071") == "NOTANALYSED"
+
+
+def test_notes_reach_the_report_in_plain_ascii() -> None:
+    case = study_of("one flagged")
+    _, coverage = groups(
+        replace(case, report=replace(case.report, notes=("spacing ≥ 3 mm × 2 – thick",))).document()
+    )
+    assert comments(coverage)[1] == "spacing >= 3 mm x 2 - thick"
+
+
+def test_the_neck_and_the_sacrum_do_not_make_an_answer_partial() -> None:
+    case = study_of("negative")
+    neck = replace(case.report.findings[0], level="C7", assessment=None, not_assessed="not graded")
+    report = replace(case.report, findings=(neck, *case.report.findings))
+    (group,) = groups(replace(case, report=report).document())
+    assert coded(group, "111017") == "111241"
+
+
+@pytest.mark.parametrize("least", [Grade.MILD, Grade.SEVERE])
+def test_the_flagging_rule_of_the_report_decides(least: Grade) -> None:
+    case = study_of("three flagged")
+    document = replace(case, report=replace(case.report, flag_grade=least)).document()
+    flagged = [group for group in groups(document) if coded(group, "121071") == "42942008"]
+    assert len(flagged) == {Grade.MILD: 4, Grade.SEVERE: 1}[least]
+
+
+def test_the_private_scheme_is_declared(any_study: Study) -> None:
+    (scheme,) = any_study.document().CodingSchemeIdentificationSequence
+    assert scheme.CodingSchemeDesignator == "99FAINTLINE"
+    assert scheme.CodingSchemeUID.startswith("2.25.")
+
+
+def test_report_and_picture_are_two_series_of_two_kinds(any_study: Study) -> None:
+    report, overview = any_study.results()
+    assert (report.kind, overview.kind) == (ResultKind.REPORT, ResultKind.OVERVIEW)
+    assert report.series_instance_uid != overview.series_instance_uid

@@ -1,0 +1,146 @@
+"""Patient and study attributes arrive as they came, whatever they are; mixed studies are refused."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
+from spine_cases import STUDY, Study, study_of
+
+from listener.results.build import build_results
+from listener.results.errors import MixedStudyError, NoImagesError, ResultError
+from listener.results.identity import Product
+
+PATIENT_NAME, PATIENT_ID, PATIENT_WEIGHT = 0x00100010, 0x00100020, 0x00101030
+
+
+def as_read(header: Dataset, transfer_syntax: UID) -> Dataset:
+    """A header as the receiver reads it from a file: elements still undecoded."""
+    buffer = BytesIO()
+    header.save_as(
+        buffer, implicit_vr=transfer_syntax.is_implicit_VR, little_endian=True, enforce_file_format=False
+    )
+    buffer.seek(0)
+    read = dcmread(buffer, force=True)
+    read.file_meta.TransferSyntaxUID = transfer_syntax
+    return read
+
+
+def minimal(**attributes: object) -> Dataset:
+    """An MR image with hardly a header."""
+    header = Dataset()
+    header.SOPClassUID, header.SOPInstanceUID = MRImageStorage, "1.2.3.4"
+    header.StudyInstanceUID, header.SeriesInstanceUID = STUDY, "1.2.3"
+    for keyword, value in attributes.items():
+        setattr(header, keyword, value)
+    return header
+
+
+def reported_on(*headers: Dataset) -> Study:
+    """The study that was not analysed, with other headers."""
+    return replace(study_of("not analysed"), headers=headers)
+
+
+def written(study: Study) -> list[Dataset]:
+    return [dcmread(BytesIO(result.to_bytes())) for result in study.results()]
+
+
+@pytest.mark.parametrize("transfer_syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_an_ideographic_name_arrives_byte_for_byte(transfer_syntax: UID) -> None:
+    header = minimal(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientID="1", IssuerOfPatientID="HOSPITAL")
+    header.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    header.StudyDescription = "胸部CT"
+    read = as_read(header, transfer_syntax)
+    before = read.get_item(PATIENT_NAME).value
+    for result in written(reported_on(read)):
+        assert result.get_item(PATIENT_NAME).value == before
+        assert result.PatientName == header.PatientName
+        assert result.StudyDescription == "胸部CT"
+        assert result.IssuerOfPatientID == "HOSPITAL"
+
+
+def test_bytes_that_break_their_character_set_and_values_that_break_their_type_stay_as_they_are() -> None:
+    header = as_read(minimal(SpecificCharacterSet="ISO_IR 192", PatientID="xxxx", PatientWeight="70"),
+                     ExplicitVRLittleEndian)  # fmt: skip
+    for tag, value in ((PATIENT_ID, b"\xff\xfe\x41 "), (PATIENT_WEIGHT, b"70,5")):
+        element = header.get_item(tag)
+        assert isinstance(element, RawDataElement)
+        header[tag] = element._replace(value=value)
+    for result in written(reported_on(header)):
+        assert result.get_item(PATIENT_ID).value == b"\xff\xfe\x41 "
+        assert result.get_item(PATIENT_WEIGHT).value == b"70,5"
+
+
+@given(name=st.text(st.characters(exclude_categories=["C"], exclude_characters="\\^="), max_size=40))
+def test_any_name_in_unicode_arrives(name: str) -> None:
+    read = as_read(minimal(SpecificCharacterSet="ISO_IR 192", PatientName=name), ExplicitVRLittleEndian)
+    assert str(reported_on(read).document().PatientName) == str(read.PatientName)
+
+
+def test_empty_and_missing_values_become_empty_ones() -> None:
+    report, overview = written(reported_on(minimal(PatientName="", PatientID=None)))
+    for result in (report, overview):
+        for keyword in (
+            "PatientName",
+            "PatientID",
+            "PatientBirthDate",
+            "StudyID",
+            "AccessionNumber",
+            "StudyDate",
+        ):
+            assert keyword in result
+            assert not result[keyword].value
+
+
+def test_times_are_told_in_the_time_zone_of_the_study() -> None:
+    case = reported_on(minimal(TimezoneOffsetFromUTC="-0500"))
+    noon = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
+    for result in build_results(case.report, None, case.headers, noon, Product("1.2.3")):
+        assert (result.dataset.ContentDate, result.dataset.ContentTime) == ("20260304", "073000")
+
+
+def test_a_source_without_its_sop_class_is_reported_on_by_its_file_header() -> None:
+    header = minimal()
+    del header.SOPClassUID
+    header.file_meta = Dataset()  # type: ignore[assignment]
+    header.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    (evidence,) = reported_on(header).document().CurrentRequestedProcedureEvidenceSequence
+    item = evidence.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert item.ReferencedSOPClassUID == MRImageStorage
+
+
+def test_images_of_two_patients_get_no_result() -> None:
+    with pytest.raises(MixedStudyError):
+        reported_on(minimal(PatientID="A"), minimal(PatientID="B", SOPInstanceUID="1.2.3.5")).results()
+
+
+def test_images_of_another_study_get_no_result() -> None:
+    with pytest.raises(MixedStudyError):
+        reported_on(minimal(StudyInstanceUID="9.9")).results()
+
+
+@pytest.mark.parametrize(
+    "headers", [(), (Dataset(),), (minimal(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1"),)]
+)
+def test_a_study_without_an_image_gets_no_result(headers: tuple[Dataset, ...]) -> None:
+    with pytest.raises(NoImagesError):
+        reported_on(*headers).results()
+
+
+def test_findings_without_the_images_they_were_seen_on_get_no_result() -> None:
+    with pytest.raises(ResultError):
+        replace(study_of("negative"), volume=None).results()
+
+
+def test_no_error_tells_who_the_patient_is() -> None:
+    with pytest.raises(MixedStudyError) as caught:
+        reported_on(
+            minimal(PatientID="SECRET", PatientName="Roe"), minimal(PatientID="B", SOPInstanceUID="1.5")
+        ).results()
+    assert "SECRET" not in str(caught.value) and "Roe" not in str(caught.value)

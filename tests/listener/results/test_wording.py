@@ -1,0 +1,51 @@
+"""What a radiologist reads."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spine_cases import Study, study_of, vertebra
+
+from inference.levels import LEVELS
+from listener.results import wording
+from listener.results.outcome import Answer, outcome_of
+
+
+def test_levels_are_told_in_runs() -> None:
+    findings = [vertebra(i) for i in (0, 1, 3)]
+    assert wording.level_list(findings) == "T11-T12, L2"
+
+
+@given(st.floats(0, 1))
+def test_a_certainty_is_never_told_as_none_or_all(share: float) -> None:
+    assert wording.percent(share) not in ("0%", "100%")
+
+
+@given(st.text())
+def test_foreign_text_becomes_one_line_of_ascii(text: str) -> None:
+    told = wording.plain(text)
+    assert told.isascii() and "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "headline"),
+    [
+        ("one flagged", "1 suspected vertebral fracture"),
+        ("three flagged", "3 suspected vertebral fractures"),
+        ("possible", "Possible mild deformity only"),
+        ("negative", "No vertebral fracture detected"),
+        ("negative, partial", "No fracture in the levels assessed"),
+        ("not analysed", "NOT ANALYSED"),
+    ],
+)
+def test_the_headline_is_the_answer(kind: str, headline: str) -> None:
+    assert wording.headline(outcome_of(study_of(kind).report)) == headline
+
+
+def test_an_answer_always_states_the_levels_or_the_reason(any_study: Study) -> None:
+    outcome = outcome_of(any_study.report)
+    told = wording.coverage_sentence(outcome)
+    if outcome.answer is Answer.NOT_ANALYSED:
+        assert "7.5 mm" in told and "detected" not in told
+    else:
+        assert f"{len(outcome.assessed)} level" in told
+        assert any(level in told for level in LEVELS)
