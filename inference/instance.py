@@ -17,6 +17,7 @@ from inference.header import NotASlice, integer, items, numbers, printable, text
 from inference.pixels import PixelElement, Pixels, read_pixels
 
 T = TypeVar("T")
+NOTHING = Dataset()
 
 ENHANCED_CT = frozenset(
     {
@@ -212,7 +213,7 @@ def _rescale(places: list[Dataset]) -> tuple[float, float]:
 
 def _first(places: Sequence[Dataset], keyword: str, read: Callable[[Dataset, str], T]) -> T:
     """Read ``keyword`` from the first data set that holds it, else the reader's empty value."""
-    return read(next((place for place in places if keyword in place), Dataset()), keyword)
+    return read(next((place for place in places if keyword in place), NOTHING), keyword)
 
 
 def _class_name(sop_class_uid: str) -> str:

@@ -42,7 +42,7 @@ def read_volume(stack: Stack) -> Volume:
             stored_as = _pixels(instance)
             scale = (one.frame.slope, one.frame.intercept)
             table = hu_table(*scale, stored_as.bits_stored, stored_as.signed, stored_as.padding)
-            np.take(table, stored.astype(np.uint16, copy=False), out=voxels[number])
+            np.take(table, stored.astype(np.uint16, copy=False), out=voxels[number], mode="clip")
             number += 1
     return Volume(
         voxels=voxels,

@@ -1,0 +1,96 @@
+"""Bytes changed anywhere in a file: a reason or an error in plain words, never another exception."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from synthetic_ct import axial_grid, write_enhanced, write_series
+
+from inference.errors import InferenceError
+from inference.findings import Verdict
+from inference.index import index_files
+from inference.reading import read_volume
+from inference.series import choose_series
+
+SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless)
+SLICES = 22
+
+
+@cache
+def intact(syntax: str) -> tuple[bytes, ...]:
+    """The files of a small series that can be screened."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_series(
+            Path(folder), axial_grid(SLICES, 4.0, rows=8, columns=8), transfer_syntax_uid=syntax
+        )
+        return tuple(path.read_bytes() for path in paths)
+
+
+@cache
+def intact_enhanced() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        grid = axial_grid(SLICES, 4.0, rows=8, columns=8)
+        return write_enhanced(Path(folder), grid, list(range(SLICES))).read_bytes()
+
+
+def screenable(folder: Path) -> bool:
+    """Go as far as a volume; whatever is found wrong must have been said in plain words."""
+    index = index_files([folder])
+    try:
+        choice = choose_series(index)
+    except InferenceError:
+        return False
+    while choice.candidates:
+        try:
+            volume = read_volume(choice.candidates[0])
+        except InferenceError as error:
+            choice = choice.without_first(str(error))
+            continue
+        assert np.isfinite(volume.affine).all()
+        return True
+    assert choice.reason_for_none
+    assert all(verdict.verdict is Verdict.REJECTED and verdict.reason for verdict in choice.verdicts)
+    return False
+
+
+changes = st.lists(
+    st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=6)), min_size=1, max_size=4
+)
+
+
+def damage(content: bytes, places: list[tuple[float, bytes]]) -> bytes:
+    """Overwrite bytes at places given as a share of the length."""
+    damaged = bytearray(content)
+    for share, written in places:
+        at = int(share * len(damaged))
+        damaged[at : at + len(written)] = written
+    return bytes(damaged)
+
+
+@settings(max_examples=30, deadline=None)
+@given(syntax=st.sampled_from(SYNTAXES), number=st.integers(0, SLICES - 1), places=changes)
+def test_a_damaged_slice_never_raises_anything_unforeseen(syntax, number, places):
+    with tempfile.TemporaryDirectory() as folder:
+        for i, content in enumerate(intact(syntax)):
+            (Path(folder) / str(i)).write_bytes(damage(content, places) if i == number else content)
+        screenable(Path(folder))
+
+
+@settings(max_examples=30, deadline=None)
+@given(places=changes)
+def test_a_damaged_enhanced_ct_never_raises_anything_unforeseen(places):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "enhanced").write_bytes(damage(intact_enhanced(), places))
+        screenable(Path(folder))
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_the_undamaged_series_can_be_screened(tmp_path, syntax):
+    for i, content in enumerate(intact(syntax)):
+        (tmp_path / str(i)).write_bytes(content)
+    assert screenable(tmp_path)
