@@ -15,7 +15,7 @@ the vertebrae with a margin (None without a spine); `grid_over(bounds_lps_mm, sp
 
 from training.phantom.degrade import Acquisition, degrade, draw_acquisition
 from training.phantom.demo import demo_study
-from training.phantom.dicom import write_dicom
+from training.phantom.dicom import SeriesHeader, write_dicom
 from training.phantom.paint import body_mask, grid_over, render
 from training.phantom.scene import Scene, SceneKind, SceneOptions, draw_scene
 from training.phantom.truth import VertebraTruth
@@ -25,6 +25,7 @@ __all__ = [
     "Scene",
     "SceneKind",
     "SceneOptions",
+    "SeriesHeader",
     "VertebraTruth",
     "body_mask",
     "degrade",

@@ -9,6 +9,7 @@ from scipy import ndimage
 from inference.levels import LEVELS
 from training.phantom.anatomy import CONCAVITY, SIZES, shapes
 from training.phantom.body import PLATE_SIZE, Body, plate_lattice
+from training.phantom.variants import Variant
 
 Array = NDArray[np.float64]
 
@@ -56,11 +57,11 @@ def _dish(offset_y: float, flatness: float) -> Array:
     return np.asarray((1 - rho2**flatness) ** 1.2)
 
 
-def draw_body(level: str, build: Build, rng: np.random.Generator) -> Body:
-    """Draw a normal body of ``level``."""
+def draw_body(level: str, build: Build, variant: Variant, rng: np.random.Generator) -> Body:
+    """Draw a body of ``level`` that has not collapsed."""
     size = SIZES[level]
-    height = size.posterior_mm * build.stature * np.clip(rng.normal(1, 0.02), 0.95, 1.05)
-    wedge = size.wedge + build.wedge + np.clip(rng.normal(0, 0.018), -0.04, 0.04)
+    height = variant.height * size.posterior_mm * build.stature * np.clip(rng.normal(1, 0.02), 0.95, 1.05)
+    wedge = size.wedge + build.wedge + variant.wedge + np.clip(rng.normal(0, 0.018), -0.04, 0.04)
     concavity = np.clip(build.concavity + rng.normal(0, 0.012), 0.04, 0.15)
     girth = build.stature * build.slenderness * np.clip(rng.normal(1, 0.02), 0.95, 1.05)
     source = int(rng.choice(_nearest_sources(level)))
@@ -74,7 +75,9 @@ def draw_body(level: str, build: Build, rng: np.random.Generator) -> Body:
     tilt = rng.normal(0, 0.008) * height
     plates = []
     for sign, dish, part in ((1, dishes[0], share), (-1, dishes[1], 1 - share)):
-        rough = smooth_field(rng, 5) * 0.2 * build.stature + tilt * plate_lattice()[0] * sign
+        rough = (
+            smooth_field(rng, 5) * (0.2 + variant.rough_mm) * build.stature + tilt * plate_lattice()[0] * sign
+        )
         plates.append(sign * (rim / 2 + 0.1 * depth - 2 * part * depth * dish * 0.5) + rough)
     return Body(
         half_width_mm=float(size.width_mm / 2 * girth * np.clip(rng.normal(1, 0.025), 0.94, 1.06)),
@@ -123,16 +126,24 @@ def draw_collapse(rng: np.random.Generator) -> Collapse:
     pivot = forward ** rng.uniform(0.7, 1.8)
     dish = np.clip(1.05 - (u**2 + (v - rng.normal(0, 0.2)) ** 2) * rng.uniform(0.75, 1.0), 0, 1)
     flat = np.ones_like(u)
-    mixes = [(1, rng.uniform(0, 0.55), 0), (rng.uniform(0, 0.3), 1, 0), (rng.uniform(0, 0.35), rng.uniform(0, 0.4), 1)]
+    mixes = [
+        (1, rng.uniform(0, 0.55), 0),
+        (rng.uniform(0, 0.3), 1, 0),
+        (rng.uniform(0, 0.35), rng.uniform(0, 0.4), 1),
+    ]
     wedge, cave, crush = mixes[kind]
     profile = wedge * pivot + cave * dish + crush * flat
     profile = profile * (1 + np.clip(rng.normal(0, 0.15), -0.3, 0.3) * u)
-    share = rng.choice([rng.uniform(0.8, 1), rng.uniform(0.35, 0.65), rng.uniform(0, 0.25)], p=[0.55, 0.35, 0.10])
+    share = rng.choice(
+        [rng.uniform(0.8, 1), rng.uniform(0.35, 0.65), rng.uniform(0, 0.25)], p=[0.55, 0.35, 0.10]
+    )
     rough = rng.uniform(0.02, 0.10)
     inside = np.clip(1.4 - np.hypot(u, v), 0, 1)
     return Collapse(
         np.clip(profile * share + rough * smooth_field(rng, rng.uniform(1.6, 4)) * inside, -0.1, 2),
-        np.clip(profile * (1 - share) + 0.5 * rough * smooth_field(rng, rng.uniform(1.6, 4)) * inside, -0.1, 2),
+        np.clip(
+            profile * (1 - share) + 0.5 * rough * smooth_field(rng, rng.uniform(1.6, 4)) * inside, -0.1, 2
+        ),
         float(rng.uniform(0.1, 0.4)),
         float(max(rng.normal(3, 5), 0)),
     )

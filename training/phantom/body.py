@@ -92,7 +92,9 @@ class Body:
         wall = self.outline[first] * (1 - part) + self.outline[(first + 1) % ANGLES] * part
         round_ = 1 - within * within
         sine = v / np.maximum(np.hypot(u, v), np.float32(1e-3))
-        wall = wall * (1 + round_ * (np.float32(self.bulge) * np.clip(1 - sine, 0, 1) - np.float32(self.waist)))
+        wall = wall * (
+            1 + round_ * (np.float32(self.bulge) * np.clip(1 - sine, 0, 1) - np.float32(self.waist))
+        )
         if self.retropulsion_mm:
             push = np.clip((sine - 0.5) * 2, 0, 1) * np.clip(within + 0.3, 0, 1)
             wall = wall + push * np.float32(self.retropulsion_mm / self.half_depth_mm)

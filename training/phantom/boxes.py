@@ -54,10 +54,15 @@ def cover(distance: Array32, width_mm: float) -> Array32:
 
 
 def blend_bone(
-    hu: Array32, distance: Array32, shell_hu: float, shell_mm: float, inner: Array32 | float, width_mm: float
+    hu: Array32,
+    distance: Array32,
+    shell_hu: float,
+    shell_mm: Array32 | float,
+    inner: Array32 | float,
+    width_mm: float,
 ) -> None:
     """Blend a shell and what it holds into ``hu`` (a view), partial volume included."""
     whole = cover(distance, width_mm)
-    core = cover(distance + np.float32(shell_mm), width_mm)
+    core = cover(np.asarray(distance + shell_mm, dtype=np.float32), width_mm)
     hu *= 1 - whole
     hu += (whole - core) * np.float32(shell_hu) + core * inner

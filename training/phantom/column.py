@@ -11,6 +11,7 @@ from training.phantom.bodies import Build, collapse_to, draw_body, draw_build, d
 from training.phantom.body import Body
 from training.phantom.spines import draw_steps, source_sacral_step
 from training.phantom.truth import losses
+from training.phantom.variants import PLAIN, Variant
 
 Array = NDArray[np.float64]
 
@@ -38,6 +39,7 @@ class Placed:
     arch_scale: float
     mirrored: bool
     collapsed: bool
+    variant: Variant | None
 
 
 def unit(vector: Array) -> Array:
@@ -68,16 +70,17 @@ class Streams:
 
     geometry: np.random.Generator
     shape: np.random.Generator
-    grade: np.random.Generator
     collapse: np.random.Generator
 
 
-def draw_column(streams: Streams, wanted: dict[str, float]) -> tuple[Placed, ...]:
+def draw_column(
+    streams: Streams, wanted: dict[str, float], variants: dict[str, Variant]
+) -> tuple[Placed, ...]:
     """Draw the spine; ``wanted`` gives the raw loss of the levels that collapse."""
     steps = draw_steps(streams.geometry, curvature=float(streams.geometry.uniform(0.7, 1.25)))
     stature = float(np.clip(np.linalg.norm(steps[7:23], axis=1).mean() / 28.1, 0.82, 1.18))
     build = draw_build(stature, streams.shape)
-    bodies = _draw_bodies(build, streams, wanted)
+    bodies = _draw_bodies(build, streams, wanted, variants)
     lost, wedge = _lost_height(bodies, wanted)
     centres = _stack(steps, lost, wedge)
     axes = _orient(centres, streams.geometry)
@@ -87,14 +90,22 @@ def draw_column(streams: Streams, wanted: dict[str, float]) -> tuple[Placed, ...
         candidates = np.flatnonzero(levels == min(i, 23))
         arch = int(streams.shape.choice(candidates))
         placed.append(
-            Placed(level, centres[i], axes[i], bodies[i], arch, stature, bool(streams.shape.random() < 0.5), level in wanted)
+            Placed(level, centres[i], axes[i], bodies[i], arch, stature, bool(streams.shape.random() < 0.5), level in wanted,
+                   variants.get(level))
         )  # fmt: skip
     return tuple(placed)
 
 
-def _draw_bodies(build: Build, streams: Streams, wanted: dict[str, float]) -> list[Body | None]:
-    bodies = [None if level in {"C1", "C2"} else draw_body(level, build, streams.shape) for level in LEVELS]
-    graded = {level: body for level, body in zip(LEVELS, bodies, strict=True) if body and level in GRADED_LEVELS}
+def _draw_bodies(
+    build: Build, streams: Streams, wanted: dict[str, float], variants: dict[str, Variant]
+) -> list[Body | None]:
+    bodies = [
+        None if level in {"C1", "C2"} else draw_body(level, build, variants.get(level, PLAIN), streams.shape)
+        for level in LEVELS
+    ]
+    graded = {
+        level: body for level, body in zip(LEVELS, bodies, strict=True) if body and level in GRADED_LEVELS
+    }
     reference = losses(list(graded), np.array([body.heights_mm() for body in graded.values()]))[2]
     for (level, body), mm in zip(graded.items(), reference, strict=True):
         collapse = draw_collapse(streams.collapse)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, signal
 
 Array32 = NDArray[np.float32]
 
@@ -23,6 +23,7 @@ class Acquisition:
     grain_mm : correlation length of the noise in the plane
     ringing : undershoot below -1000 HU beside air edges, as spline resampling leaves
     circle : outside the reconstruction circle the value is -1024
+    streaks : metal throws streaks
     """
 
     thickness_mm: float
@@ -32,19 +33,23 @@ class Acquisition:
     grain_mm: float
     ringing: bool
     circle: bool
+    streaks: bool
 
 
 def draw_acquisition(rng: np.random.Generator) -> Acquisition:
     """Draw settings as they occur: thin to 5 mm slices, smooth to sharp kernels, 3-60 HU of noise."""
     sharp = float(np.clip(rng.normal(0.25, 0.35), 0, 1.2))
     return Acquisition(
-        thickness_mm=float(rng.choice([1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 5.0], p=[0.2, 0.15, 0.1, 0.15, 0.15, 0.15, 0.1])),
+        thickness_mm=float(
+            rng.choice([1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 5.0], p=[0.2, 0.15, 0.1, 0.15, 0.15, 0.15, 0.1])
+        ),
         blur_mm=float(rng.uniform(0.25, 0.75)),
         sharpening=sharp,
         noise_hu=float(np.clip(np.exp(rng.normal(np.log(14 + 14 * sharp), 0.55)), 3, 60)),
         grain_mm=float(rng.uniform(0.5, 1.1) * (1.3 - 0.5 * min(sharp, 1))),
         ringing=bool(rng.random() < 0.1),
-        circle=bool(rng.random() < 0.2),
+        circle=bool(rng.random() < 0.12),
+        streaks=bool(rng.random() < 0.8),
     )
 
 
@@ -66,6 +71,32 @@ def _noise(shape: tuple[int, ...], sigma_voxels: float, rng: np.random.Generator
     return tile[np.ix_(*index)]
 
 
+METAL_HU = 2400
+
+
+@lru_cache(maxsize=8)
+def _streak_kernel(angles: int, phase: float, step_mm: float) -> Array32:
+    """Alternating dark and bright rays that fade with distance."""
+    reach = int(90 / step_mm)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1] * step_mm
+    radius = np.hypot(x, y)
+    rays = np.cos(angles * np.arctan2(y, x) + phase)
+    return np.asarray(
+        rays / (radius + 6) * np.clip(radius / 4, 0, 1) * np.clip(1 - radius / 90, 0, 1), np.float32
+    )
+
+
+def _add_streaks(hu: Array32, spacing_mm: tuple[float, float, float], rng: np.random.Generator) -> None:
+    """Beam hardening and photon starvation around metal, slice by slice."""
+    kernel = _streak_kernel(int(rng.choice([2, 6, 10])), round(float(rng.uniform(0, 3.1)), 1), spacing_mm[1])
+    strength = rng.uniform(5, 25) * spacing_mm[1] * spacing_mm[2]
+    for plane in hu:
+        metal = plane > METAL_HU
+        if metal.sum() > 3:
+            streaks = signal.fftconvolve(metal.astype(np.float32), kernel, mode="same")
+            plane += np.float32(strength) * np.clip(streaks, -60, 60)
+
+
 def degrade(
     voxels: NDArray[np.int16],
     spacing_mm: tuple[float, float, float],
@@ -75,9 +106,13 @@ def degrade(
     """Add point spread, kernel, noise and limits of the field of view to axial ``voxels`` (slices, rows, columns)."""
     slice_mm, row_mm, column_mm = spacing_mm
     hu = voxels.astype(np.float32)
+    if acquisition.streaks:
+        _add_streaks(hu, spacing_mm, rng)
     # A box of width w has a standard deviation of w / sqrt(12); the voxel already integrates over its own width.
     through = np.sqrt(max(acquisition.thickness_mm**2 - slice_mm**2, 0) / 12) / slice_mm
-    hu = ndimage.gaussian_filter(hu, (through, acquisition.blur_mm / row_mm, acquisition.blur_mm / column_mm), truncate=2.5)
+    hu = ndimage.gaussian_filter(
+        hu, (through, acquisition.blur_mm / row_mm, acquisition.blur_mm / column_mm), truncate=2.5
+    )
     if acquisition.sharpening > 0:
         wide = ndimage.gaussian_filter(hu, (0, 1.0 / row_mm, 1.0 / column_mm), truncate=2.5)
         hu += acquisition.sharpening * (hu - wide)
@@ -85,6 +120,10 @@ def degrade(
     if acquisition.circle:
         rows, columns = hu.shape[1:]
         y, x = np.ogrid[:rows, :columns]
-        hu[:, (y - rows / 2 + 0.5) ** 2 + (x - columns / 2 + 0.5) ** 2 > (max(rows, columns) / 2) ** 2] = -1024
-    low = -1100 if acquisition.ringing else -1024
+        hu[
+            :, (y - rows / 2 + 0.5) ** 2 + (x - columns / 2 + 0.5) ** 2 > (max(rows, columns) / 2) ** 2
+        ] = -1024
+    if acquisition.ringing:
+        hu -= 0.12 * (ndimage.gaussian_filter(hu, (0, 1.2, 1.2)) - hu)
+    low = -1200 if acquisition.ringing else -1024
     return np.clip(np.rint(hu), low, 3071).astype(np.int16)

@@ -1,10 +1,46 @@
-"""A folder in; one fixed phantom study written there, and its truths, out."""
+"""A folder in; one fixed phantom study written there as DICOM, and its truths, out."""
 
 from pathlib import Path
 
+import numpy as np
+
+from training.phantom.degrade import Acquisition, degrade
+from training.phantom.dicom import SeriesHeader, write_dicom
+from training.phantom.paint import grid_over, render
+from training.phantom.scene import Scene, SceneKind, SceneOptions, draw_scene
 from training.phantom.truth import VertebraTruth
+
+SEED = 20260
+FRACTURES = (("T12", 0.47), ("L2", 0.32), ("L4", 0.225))
+"""One severe, one moderate, one mild; everything else is normal."""
+SPACING_MM = (2.0, 0.95, 0.95)
+ACQUISITION = Acquisition(2.5, 0.55, 0.15, 14.0, 0.8, ringing=False, circle=False, streaks=False)
+
+
+def demo_scene() -> Scene:
+    """The thoracolumbar spine that the demo shows."""
+    options = SceneOptions(
+        SceneKind.TORSO, ("T8", "S1"), fracture_share=0.0, look_alike_share=0.0, wanted_loss=FRACTURES
+    )
+    return draw_scene(options, np.random.default_rng(SEED))
 
 
 def demo_study(folder: Path) -> tuple[VertebraTruth, ...]:
-    """Write the study."""
-    raise NotImplementedError(folder)
+    """Write the study (about 175 axial slices of 288 x 288) and return the truths of T8 to S1, cranial to caudal.
+
+    Always the same pixels and UIDs. Needs neither torch nor any data but what the package holds.
+    """
+    scene = demo_scene()
+    shown = [truth for truth in scene.truths if truth.level in SHOWN]
+    top, bottom = shown[0].centre_lps_mm, shown[-1].centre_lps_mm
+    half = SPACING_MM[1] * 144
+    x = (top[0] + bottom[0]) / 2
+    front = max(truth.centre_lps_mm[1] for truth in shown) + 88 - 2 * half
+    bounds = ((x - half, front, bottom[2] - 32), (x + half, front + 2 * half, top[2] + 26))
+    grid = grid_over(bounds, SPACING_MM)
+    voxels = degrade(render(scene, grid), SPACING_MM, ACQUISITION, np.random.default_rng(SEED))
+    write_dicom(folder, voxels, grid, SeriesHeader("demo", description="Thoracolumbar phantom 2.0 mm"))
+    return tuple(shown)
+
+
+SHOWN = ("T8", "T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5", "S1")

@@ -174,7 +174,10 @@ def arch(source: Source, radii: NDArray[np.float32] | None) -> NDArray[np.int8]:
         wall = np.interp(turn.ravel(), np.arange(ANGLES + 1), np.append(radii.mean(0), radii.mean(0)[0]))
         inside = np.hypot(y + y0, x + x0) < wall.reshape(turn.shape) - 3
         ahead = (y + y0 < 4) & (np.abs(z + z0) < 60)
-        mask = mask & ~(inside | (ahead & (np.hypot(y + y0, x + x0) < wall.reshape(turn.shape) + 6)))
+        back = (np.abs(turn - ANGLES / 4) < ANGLES * 27 / 360) & (
+            np.hypot(y + y0, x + x0) < wall.reshape(turn.shape) + 2.5
+        )
+        mask = mask & ~(inside | back | (ahead & (np.hypot(y + y0, x + x0) < wall.reshape(turn.shape) + 6)))
     labels, count = ndimage.label(mask)
     if count > 1:
         sizes = ndimage.sum_labels(mask, labels, np.arange(1, count + 1))
@@ -218,7 +221,7 @@ def derive_pelvis(folder: Path) -> dict[str, NDArray[np.generic]]:
         shape = np.ceil((vertices.max(0) - centre + 9 - low) / step).astype(int)
         fine = voxelise(vertices - centre, faces, low, step / 2, tuple(2 * shape))
         distance = ndimage.gaussian_filter(signed_distance(ndimage.binary_fill_holes(fine), step / 2), 0.7)
-        packed[key] = pack(distance[::2, ::2, ::2] / 2)
+        packed[key] = pack(distance[::2, ::2, ::2])
         packed[f"{key}_origin_mm"] = low.astype(np.float32)
     return packed
 

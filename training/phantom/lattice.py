@@ -83,7 +83,9 @@ def lattice_for(grid: Grid, trunk: Trunk) -> Lattice:
         steps, low, shape = np.diag(grid.affine[:3, :3][::-1])[::-1], grid.affine[:3, 3], grid.shape
         steps = np.array([grid.affine[0, 2], grid.affine[1, 1], grid.affine[2, 0]])
     else:
-        corners = np.stack(np.meshgrid(*[(0.0, n - 1.0) for n in grid.shape], indexing="ij"), -1).reshape(-1, 3)
+        corners = np.stack(np.meshgrid(*[(0.0, n - 1.0) for n in grid.shape], indexing="ij"), -1).reshape(
+            -1, 3
+        )
         world = corners @ grid.affine[:3, :3].T + grid.affine[:3, 3]
         steps = np.full(3, COARSE_MM)
         low = world.min(0) - COARSE_MM

@@ -12,6 +12,8 @@ from inference.volume import Grid
 from training.phantom.anatomy import ARCH_ORIGIN_MM, ARCH_STEP_MM, SDF_UNIT_MM, shapes
 from training.phantom.boxes import Box, blend_bone, box_around, voxel_mm
 from training.phantom.column import Placed
+from training.phantom.discs import paint_discs
+from training.phantom.features import paint_features
 from training.phantom.scene import Bone, Scene
 from training.phantom.skeleton import paint_skeleton
 from training.phantom.soft_tissue import paint_soft_tissue
@@ -28,7 +30,10 @@ ARCH_BLEND_MM = 1.5
 def _tile(seed: int) -> NDArray[np.float32]:
     """Periodic texture, 64³ at 0.8 mm, unit spread."""
     noise = np.random.default_rng(seed).normal(size=(64, 64, 64))
-    tile = ndimage.gaussian_filter(noise, 0.9, mode="wrap") + 0.35 * ndimage.gaussian_filter(noise, 3, mode="wrap") * 8
+    # Trabeculae run from end plate to end plate: longer along z than across.
+    fine = ndimage.gaussian_filter(noise, (1.6, 0.7, 0.7), mode="wrap")
+    coarse = ndimage.gaussian_filter(noise, 3.5, mode="wrap")
+    tile = fine / fine.std() + 0.5 * coarse / coarse.std()
     return np.asarray(tile / tile.std(), dtype=np.float32)
 
 
@@ -64,36 +69,60 @@ def _body_box(grid: Grid, vertebra: Placed) -> Box | None:
     return box_around(grid, vertebra.centre, vertebra.axes, -reach, reach)
 
 
+def _paint_arch(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: int, width: float) -> None:
+    low = np.array(ARCH_ORIGIN_MM[::-1])
+    high = low + np.array(shapes().arches.shape[1:][::-1]) * ARCH_STEP_MM
+    if vertebra.mirrored:
+        low[0], high[0] = -high[0], -low[0]
+    scale = vertebra.arch_scale
+    box = box_around(grid, vertebra.centre, vertebra.axes, low * scale, high * scale)
+    if box is None:
+        return
+    distance = _arch_distance(vertebra, box)
+    texture = np.float32(bone.texture_hu * min(1.0, 1.2 / width))
+    inner = np.float32(bone.trabecular_hu + 40) + texture * _texture(box.x, box.y, box.z, seed + 1, False)
+    # Laminae and processes have a thicker shell than the body.
+    blend_bone(hu[box.slices], distance, bone.cortical_hu + 120, bone.cortical_mm * 1.7, inner, width)
+
+
+def _paint_body(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: int, width: float) -> None:
+    body, box = vertebra.body, _body_box(grid, vertebra)
+    if box is None or body is None:
+        return
+    distance, height = body.distance_mm(box.x, box.y, box.z)
+    texture = _texture(box.x, box.y, box.z, seed, bone.striated)
+    plate = np.abs(height) ** 6
+    inner = np.float32(bone.trabecular_hu) + np.float32(bone.texture_hu * min(1.0, 1.2 / width)) * texture
+    # Spongiosa is denser towards the end plates; the basivertebral vein leaves a gap in the middle of the back.
+    inner += np.float32(70) * plate
+    vein = np.hypot(box.x * np.float32(1 / 8), box.z * np.float32(1 / 2.8))
+    vein = np.hypot(vein, (box.y - np.float32(body.half_depth_mm)) * np.float32(1.2 / body.half_depth_mm))
+    inner -= np.float32(bone.vein_hu) * np.clip(np.float32(1.1) - vein, 0, 1)
+    if bone.sclerosis_hu:
+        depth = (1 - height * np.float32(bone.sclerotic_end)) * np.float32(10)
+        inner += np.float32(bone.sclerosis_hu) * np.exp(-depth * np.float32(0.3))
+    shell = np.float32(bone.cortical_mm) * (
+        np.float32(0.8) + np.float32(0.45) * plate + np.float32(0.16) * texture
+    )
+    blend_bone(hu[box.slices], distance, bone.cortical_hu, np.maximum(shell, 0.2), inner, width)
+
+
 def paint_vertebra(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: int) -> None:
     """Paint one vertebra, arch first."""
     width = max(voxel_mm(grid), 0.8)
-    texture = np.float32(bone.texture_hu * min(1.0, 1.2 / width))
-    size = np.array(shapes().arches.shape[1:][::-1]) * ARCH_STEP_MM
-    low = np.array(ARCH_ORIGIN_MM[::-1])
-    high = low + size
-    if vertebra.mirrored:
-        low[0], high[0] = -high[0], -low[0]
-    box = box_around(grid, vertebra.centre, vertebra.axes, low * vertebra.arch_scale, high * vertebra.arch_scale)
-    if box is not None:
-        distance = _arch_distance(vertebra, box)
-        inner = np.float32(bone.trabecular_hu + 60) + texture * _texture(box.x, box.y, box.z, seed + 1, False)
-        blend_bone(hu[box.slices], distance, bone.cortical_hu, bone.cortical_mm, inner, width)
-    box = _body_box(grid, vertebra)
-    if box is not None and vertebra.body is not None:
-        distance, height = vertebra.body.distance_mm(box.x, box.y, box.z)
-        inner = np.float32(bone.trabecular_hu) + texture * _texture(box.x, box.y, box.z, seed, bone.striated)
-        # Spongiosa is denser towards the end plates.
-        inner = inner + np.float32(60) * np.abs(height) ** 5
-        blend_bone(hu[box.slices], distance, bone.cortical_hu, bone.cortical_mm, inner, width)
+    _paint_arch(hu, grid, vertebra, bone, seed, width)
+    _paint_body(hu, grid, vertebra, bone, seed, width)
 
 
 def render(scene: Scene, grid: Grid) -> NDArray[np.int16]:
     """The scene on ``grid``: int16 HU without noise; the same scene and grid give the same voxels."""
     hu = paint_soft_tissue(scene.trunk, grid)
+    paint_discs(hu, grid, scene.vertebrae, scene.discs)
     paint_skeleton(hu, scene.trunk, scene.vertebrae, scene.bones[-1].trabecular_hu, grid)
     for i, (vertebra, bone) in enumerate(zip(scene.vertebrae, scene.bones, strict=True)):
         if vertebra.level != "S1":
             paint_vertebra(hu, grid, vertebra, bone, scene.texture_seed + 7 * i)
+    paint_features(hu, grid, (feature for found in scene.features for feature in found))
     return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
 
 

@@ -11,9 +11,11 @@ from inference.findings import Heights
 from inference.heights import deformity
 from inference.levels import GRADED_LEVELS, LEVELS
 from training.phantom.column import GRADED, Placed, Streams, draw_column
-from training.phantom.look_alikes import Feature, draw_features
+from training.phantom.discs import Disc, draw_discs
+from training.phantom.look_alikes import Feature, Frame, draw_features
 from training.phantom.trunk import Trunk, draw_trunk
 from training.phantom.truth import VertebraTruth, grade_of, height_points, losses
+from training.phantom.variants import draw_variants
 from training.phantom.windows import Bounds, head_bounds, legs_bounds, torso_bounds
 
 Array = NDArray[np.float64]
@@ -62,6 +64,7 @@ class Scene:
     truths: tuple[VertebraTruth, ...]
     features: tuple[tuple[Feature, ...], ...]
     bones: tuple["Bone", ...]
+    discs: tuple[Disc, ...]
     trunk: Trunk
     texture_seed: int
     bounds_lps_mm: Bounds
@@ -70,29 +73,42 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Bone:
-    """Attenuation of one vertebra: trabecular and cortical HU, shell thickness, spread and streakiness of the texture."""
+    """Attenuation of one vertebra.
+
+    Trabecular and cortical HU, shell thickness, spread and streakiness of the texture, how much darker the
+    basivertebral vein is, and how much denser the bone under one end plate is (superior 1, inferior -1).
+    """
 
     trabecular_hu: float
     cortical_hu: float
     cortical_mm: float
     texture_hu: float
     striated: bool
+    vein_hu: float
+    sclerosis_hu: float
+    sclerotic_end: int
 
 
 def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
     """Draw a scene; the same options and generator state give the same scene."""
     geometry, shape, grade, collapse, looks, bone, trunk, bounds = rng.spawn(8)
     wanted = _draw_losses(options, grade)
-    placed = draw_column(Streams(geometry, shape, grade, collapse), wanted)
-    features = draw_features(placed, options.look_alike_share, looks)
+    variants = draw_variants(options.look_alike_share, looks)
+    placed = draw_column(Streams(geometry, shape, collapse), wanted, variants)
+    features = draw_features([_frame(p) for p in placed], options.look_alike_share, looks)
+    names = [
+        tuple(sorted({f.name for f in found} | ({p.variant.name} if p.variant else set())))
+        for p, found in zip(placed, features, strict=True)
+    ]
     body = draw_trunk(placed, trunk)
     first, last = options.levels or _draw_levels(options.kind, bounds)
     return Scene(
         options.kind,
         placed,
-        measure(placed, [tuple(sorted({f.name for f in found})) for found in features]),
+        measure(placed, names),
         features,
         _draw_bones(placed, features, bone),
+        draw_discs(len(placed) - 1, bone),
         body,
         int(rng.integers(2**31)),
         _bounds(options.kind, body, LEVELS.index(first), LEVELS.index(last), bounds),
@@ -139,6 +155,16 @@ def measure(placed: Sequence[Placed], look_alikes: Sequence[tuple[str, ...]]) ->
     return tuple(truths)
 
 
+def _frame(vertebra: Placed) -> Frame:
+    body = vertebra.body
+    if body is None:
+        return Frame(vertebra.level, vertebra.centre, vertebra.axes, 10.0, 6.0, 8.0)
+    half_height = float(body.heights_mm().mean()) / 2
+    return Frame(
+        vertebra.level, vertebra.centre, vertebra.axes, body.half_width_mm, body.half_depth_mm, half_height
+    )
+
+
 def _draw_bones(
     placed: Sequence[Placed], features: Sequence[Sequence[Feature]], rng: np.random.Generator
 ) -> tuple[Bone, ...]:
@@ -156,6 +182,9 @@ def _draw_bones(
                 shell,
                 float(rng.uniform(18, 38)) + 45 * haemangioma,
                 haemangioma,
+                float(rng.uniform(20, 160)),
+                float(rng.uniform(60, 320)) if rng.random() < (0.55 if vertebra.collapsed else 0.12) else 0.0,
+                1 if rng.random() < 0.75 else -1,
             )
         )
     return tuple(bones)

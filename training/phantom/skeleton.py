@@ -65,7 +65,7 @@ def rib(trunk: Trunk, number: int, side: int, placed: Placed) -> Tube:
     level = T1 + number - 1.2 + 0 * turn
     # Ribs fall towards the front; the fall sets at which level the cage's width is read, so go round twice.
     steep = np.interp(number, [1, 3, 7, 10, 12], [34, 62, 92, 88, 40]) * trunk.rib_tilt
-    fall = steep * (1 - np.cos(np.clip(turn, 0, np.pi))) / 2 * np.interp(number, [1, 7, 12], [1.0, 1.0, 1.5])
+    fall = steep * (turn / np.pi) ** 1.1 * np.interp(number, [1, 7, 12], [1.0, 1.0, 1.5])
     level = trunk.level_at(height - fall)
     half_width, half_depth = trunk.cage_at(level)
     u = side * (half_width - 5) * np.sin(turn)
@@ -119,11 +119,26 @@ def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
         ) + [x, y, 0]
         paint_tube(hu, grid, Tube(clavicle, np.full(3, 6.0), 800.0, 1.6, 150.0))
         blade = np.array(
-            [(side * 85, 48, z - 100), (side * 92, 44, z - 40), (side * 105, 36, z + 4), (side * wide * 0.9, 0, z + 12)]
+            [
+                (side * 85, 48, z - 100),
+                (side * 92, 44, z - 40),
+                (side * 105, 36, z + 4),
+                (side * wide * 0.9, 0, z + 12),
+            ]
         ) + [x, y, 0]
         for shift in (0.0, 14.0, 28.0):
-            paint_tube(hu, grid, Tube(blade + [side * shift * 0.8, -shift * 0.5, 0], np.full(4, 3.4), 600.0, 1.0, 150.0))
-        arm = np.array([(side * wide, -8, z + 5), (side * (wide + 6), -20, z + 40), (side * (wide + 4), -30, z + 170)])
+            paint_tube(
+                hu,
+                grid,
+                Tube(blade + [side * shift * 0.8, -shift * 0.5, 0], np.full(4, 3.4), 600.0, 1.0, 150.0),
+            )
+        arm = np.array(
+            [
+                (side * (wide - 6), -14, z + 5),
+                (side * (wide + 2), -24, z + 40),
+                (side * (wide + 4), -30, z + 170),
+            ]
+        )
         paint_tube(hu, grid, Tube(arm + [x, y, 0], np.array([23.0, 16.0, 12.0]), 700.0, 1.8, 180.0))
 
 
@@ -149,7 +164,9 @@ def _paint_template(
     blend_bone(hu[box.slices], distance, 620.0, 1.3, np.float32(core_hu), max(voxel_mm(grid), 0.8))
 
 
-def paint_pelvis(hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], core_hu: float, grid: Grid) -> None:
+def paint_pelvis(
+    hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], core_hu: float, grid: Grid
+) -> None:
     """Sacrum, hip bones, femora."""
     turn = sacrum_turn(trunk.centres)
     scale = float(np.clip(vertebrae[-1].arch_scale, 0.85, 1.15))
@@ -163,11 +180,38 @@ def paint_pelvis(hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], core_
     for side in (-1, 1):
         head, trochanter, shaft, knee = (
             to_lps[:3, :3] @ np.array(p) + to_lps[:3, 3]
-            for p in ((side * 90.0, -22, -78), (side * 128.0, -12, -92), (side * 124.0, -14, -150), (side * 95.0, -25, -400))
+            for p in (
+                (side * 90.0, -22, -78),
+                (side * 128.0, -12, -92),
+                (side * 124.0, -14, -150),
+                (side * 95.0, -25, -400),
+            )
         )
-        paint_tube(hu, grid, Tube(np.array([head - [0, 0, 12], head, head + [0, 0, 12]]), scale * np.array([19.0, 24, 19]), 600.0, 1.2, 230.0))
-        paint_tube(hu, grid, Tube(np.array([head, trochanter]), scale * np.array([18.0, 19]), 700.0, 2.0, 120.0))
-        paint_tube(hu, grid, Tube(np.array([trochanter + [0, 0, 15], trochanter, shaft]), scale * np.array([13.0, 20, 15]), 900.0, 3.0, 40.0))
+        paint_tube(
+            hu,
+            grid,
+            Tube(
+                np.array([head - [0, 0, 12], head, head + [0, 0, 12]]),
+                scale * np.array([19.0, 24, 19]),
+                600.0,
+                1.2,
+                230.0,
+            ),
+        )
+        paint_tube(
+            hu, grid, Tube(np.array([head, trochanter]), scale * np.array([18.0, 19]), 700.0, 2.0, 120.0)
+        )
+        paint_tube(
+            hu,
+            grid,
+            Tube(
+                np.array([trochanter + [0, 0, 15], trochanter, shaft]),
+                scale * np.array([13.0, 20, 15]),
+                900.0,
+                3.0,
+                40.0,
+            ),
+        )
         paint_tube(hu, grid, Tube(np.array([shaft, knee]), scale * np.array([14.0, 13]), 1300.0, 5.0, -40.0))
 
 
@@ -185,7 +229,18 @@ def paint_skull(hu: Array32, trunk: Trunk, grid: Grid) -> None:
     # The vault is open below the face; the base is thicker and full of air cells.
     distance = np.where((box.y < -55) & (box.z < -30), np.float32(9), distance).astype(np.float32)
     blend_bone(hu[box.slices], distance, 1100.0, 1.6, np.float32(550.0), max(voxel_mm(grid), 0.8))
-    jaw = np.array([(-46, -10, 18), (-45, -16, -14), (-30, -62, -34), (0, -84, -40), (30, -62, -34), (45, -16, -14), (46, -10, 18)], float)
+    jaw = np.array(
+        [
+            (-46, -10, 18),
+            (-45, -16, -14),
+            (-30, -62, -34),
+            (0, -84, -40),
+            (30, -62, -34),
+            (45, -16, -14),
+            (46, -10, 18),
+        ],
+        float,
+    )
     paint_tube(hu, grid, Tube(jaw + [x, y, base], np.full(7, 7.0), 1300.0, 2.2, 300.0))
     teeth = np.array([(-24, -62, -18), (-14, -80, -16), (0, -86, -16), (14, -80, -16), (24, -62, -18)], float)
     for shift in (0.0, 14.0):

@@ -32,7 +32,7 @@ def _column(values: NDArray[np.float64]) -> Array32:
 def paint_soft_tissue(trunk: Trunk, grid: Grid) -> Array32:
     """Soft tissue at every voxel of the grid, HU."""
     lattice = lattice_for(grid, trunk)
-    _paint_skin(lattice, trunk)
+    outside = _paint_skin(lattice, trunk)
     _paint_thorax(lattice, trunk)
     _paint_abdomen(lattice, trunk)
     _paint_mediastinum(lattice, trunk)
@@ -40,6 +40,8 @@ def paint_soft_tissue(trunk: Trunk, grid: Grid) -> Array32:
     _paint_vessels(lattice, trunk)
     _paint_head(lattice, trunk)
     _paint_pelvis(lattice, trunk)
+    lattice.blend((slice(None),) * 3, -outside, -1000.0)
+    _paint_shoulders(lattice, trunk)
     _paint_table(lattice, trunk)
     return bring_to(grid, lattice)
 
@@ -48,7 +50,8 @@ def _rows(lattice: Lattice, trunk: Trunk, first: float, last: float) -> Region:
     return lattice.region((trunk.height_at(last), trunk.height_at(first)))
 
 
-def _paint_skin(lattice: Lattice, trunk: Trunk) -> None:
+def _paint_skin(lattice: Lattice, trunk: Trunk) -> Array32:
+    """Skin, fat and the muscle under it; returns the signed distance to the skin."""
     width, depth, offset = (_column(a) for a in trunk.skin_at(lattice.z))
     skin_x, skin_y = trunk.skin_spine_at(lattice.z)
     u = lattice.x[None, None, :].astype(np.float32) - _column(skin_x)
@@ -62,9 +65,9 @@ def _paint_skin(lattice: Lattice, trunk: Trunk) -> None:
     torso = np.clip((level_ - 6) / 3, 0, 1)
     lattice.blend(whole, distance + 5 + np.float32(trunk.fat_mm - 5) * torso, np.float32(trunk.muscle_hu))
     if (level_ > 33).any():
-        legs = _rows(lattice, trunk, 32.5, 60)
-        lu, _, _ = lattice.places(legs)
-        lattice.blend(legs, 8 - np.abs(lu) + 0 * lattice.v[legs[0], legs[1], :], -1000.0)
+        between = 8 - np.abs(u)
+        distance = np.maximum(distance, np.where(level_ > 32.5, between, np.float32(-99)))
+    return np.asarray(distance, dtype=np.float32)
 
 
 def _cage(lattice: Lattice, trunk: Trunk, region: Region) -> Array32:
@@ -124,7 +127,10 @@ def _vessels(seed: int) -> Array32:
 
 
 def _ellipsoid(
-    lattice: Lattice, centre: tuple[float, float, float], radii: tuple[float, float, float], hu: Array32 | float
+    lattice: Lattice,
+    centre: tuple[float, float, float],
+    radii: tuple[float, float, float],
+    hu: Array32 | float,
 ) -> None:
     """Paint an ellipsoid at (u, v, z), radii in the same order, mm."""
     spans = [(c - 1.15 * r, c + 1.15 * r) for c, r in zip(centre, radii, strict=True)]
@@ -133,7 +139,9 @@ def _ellipsoid(
         return
     u, v, z = lattice.places(region)
     radius = np.sqrt(
-        ((u - centre[0]) / radii[0]) ** 2 + ((v - centre[1]) / radii[1]) ** 2 + ((z - centre[2]) / radii[2]) ** 2
+        ((u - centre[0]) / radii[0]) ** 2
+        + ((v - centre[1]) / radii[1]) ** 2
+        + ((z - centre[2]) / radii[2]) ** 2
     )
     lattice.blend(region, ((radius - 1) * min(radii)).astype(np.float32), hu)
 
@@ -144,7 +152,9 @@ def _paint_abdomen(lattice: Lattice, trunk: Trunk) -> None:
         return
     u, v, z = lattice.places(region)
     lev = lattice.level[region[0]]
-    width = np.interp(lev, [15, 19, 22, 25], [128, 128, 132, 110]).astype(np.float32) * np.float32(trunk.girth)
+    width = np.interp(lev, [15, 19, 22, 25], [128, 128, 132, 110]).astype(np.float32) * np.float32(
+        trunk.girth
+    )
     depth = np.interp(lev, [15, 19, 22, 25], [95, 92, 84, 66]).astype(np.float32) * np.float32(trunk.girth)
     depth = depth + np.float32(0.5 * (trunk.fat_mm - 18))
     cavity = ellipse(u, v + depth - 12, width, depth)
@@ -160,28 +170,32 @@ def _paint_abdomen(lattice: Lattice, trunk: Trunk) -> None:
     _ellipsoid(lattice, (88 * g, -48, top - 58 - 10 * o[2]), (32, 44, 50), 50 + 1.1 * enhanced)
     stomach = (48 * g, -105 * g, top - 70 - 20 * o[3])
     _ellipsoid(lattice, stomach, (46, 42, 44), 25.0)
-    _ellipsoid(lattice, (stomach[0], stomach[1] - 16, stomach[2]), (36, 24, 34), -880.0 if o[4] > 0.3 else 35.0)
+    _ellipsoid(
+        lattice, (stomach[0], stomach[1] - 16, stomach[2]), (36, 24, 34), -880.0 if o[4] > 0.3 else 35.0
+    )
     for side in (-1, 1):
         z_kidney = trunk.height_at(19.6 + 0.5 * (side < 0) + 0.6 * (o[5] - 0.5))
         _ellipsoid(lattice, (side * 62 * g, -16, z_kidney), (27, 29, 55), 35 + trunk.contrast_hu * 0.7)
         _ellipsoid(lattice, (side * 54 * g, -22, z_kidney), (13, 14, 26), -40 + 0.3 * trunk.contrast_hu)
     rng = np.random.default_rng(trunk.seed)
-    for i in range(26):
+    for i in range(42):
         place = (
             float(rng.uniform(-95, 95) * g),
-            float(-58 - rng.uniform(0, 95) * g),
+            float(-52 - rng.uniform(0, 105) * g),
             trunk.height_at(rng.uniform(19.4, 25)),
         )
         radii = (float(rng.uniform(13, 30)), float(rng.uniform(12, 24)), float(rng.uniform(13, 32)))
         _ellipsoid(lattice, place, radii, float(rng.uniform(10, 50)))
-        if i % 3 == 0:
+        if i % 4 == 0:
             gas = (radii[0] * 0.8, radii[1] * 0.55, radii[2] * 0.8)
             _ellipsoid(lattice, (place[0], place[1] - radii[1] * 0.35, place[2]), gas, -920.0)
     for side in (-1, 1):
         for k in range(4):
             place = (side * 102 * g, -45.0 - 8 * k, trunk.height_at(20.2 + 1.1 * k))
             _ellipsoid(lattice, place, (22, 24, 24), -250.0 + 200 * o[6 + k])
-            _ellipsoid(lattice, (place[0], place[1] - 6, place[2]), (16, 14, 18), -880.0 if o[6 + k] > 0.4 else 30.0)
+            _ellipsoid(
+                lattice, (place[0], place[1] - 6, place[2]), (16, 14, 18), -880.0 if o[6 + k] > 0.4 else 30.0
+            )
 
 
 def _paint_mediastinum(lattice: Lattice, trunk: Trunk) -> None:
@@ -195,7 +209,9 @@ def _paint_mediastinum(lattice: Lattice, trunk: Trunk) -> None:
     blood = 42 + trunk.contrast_hu
     heart = trunk.height_at(13.6 + 0.8 * (o[10] - 0.5))
     _ellipsoid(lattice, (22 * g, -95 * g, heart), (60 * g, 48 * g, 54 + 8 * o[11]), -60.0)
-    _ellipsoid(lattice, (22 * g, -95 * g, heart), (54 * g, 42 * g, 49 + 8 * o[11]), 42 + 0.8 * trunk.contrast_hu)
+    _ellipsoid(
+        lattice, (22 * g, -95 * g, heart), (54 * g, 42 * g, 49 + 8 * o[11]), 42 + 0.8 * trunk.contrast_hu
+    )
     _ellipsoid(lattice, (-4, -98 * g, trunk.height_at(10.8)), (15, 16, 34), blood)
     _ellipsoid(lattice, (-26, -90 * g, trunk.height_at(10)), (9, 10, 38), blood)
     _ellipsoid(lattice, (2, -72 * g, trunk.height_at(11.4)), (32, 12, 11), blood)
@@ -240,8 +256,8 @@ def _paint_back(lattice: Lattice, trunk: Trunk) -> None:
         ])  # fmt: skip
         erector[:, 1] *= side
         fat = erector.copy()
-        fat[:, 3] += 4
-        _tube(lattice, (1, 25), fat, FAT_HU + 20, trunk)
+        fat[:, 3] += 1.5
+        _tube(lattice, (1, 25), fat, -20.0 - 60 * trunk.organs[9], trunk)
         erector[:, 3] *= strength
         _tube(lattice, (1, 25), erector, muscle, trunk)
         psoas = np.array([
@@ -279,12 +295,27 @@ def _paint_vessels(lattice: Lattice, trunk: Trunk) -> None:
         rim[:, 3] += 1.6
         _tube(lattice, (17, 22.3), rim, 160.0, trunk)
     _tube(lattice, (10.2, 22.3), aorta, blood, trunk)
-    cava = np.array([(14, -16, -62, 12, 0.9), (17, -20, -46, 12, 0.9), (19, -20, -32, 12, 0.8), (22.5, -14, -30, 11, 0.7)])
+    cava = np.array(
+        [(14, -16, -62, 12, 0.9), (17, -20, -46, 12, 0.9), (19, -20, -32, 12, 0.8), (22.5, -14, -30, 11, 0.7)]
+    )
     _tube(lattice, (14, 22.6), cava, 42 + 0.7 * trunk.contrast_hu, trunk)
     for side in (-1, 1):
-        iliac = np.array([(22.3, 6, -31, 6, 1), (24, 28, -36, 6, 1), (26, 55, -58, 6, 1), (31, 80, -110, 6, 1)])
+        iliac = np.array(
+            [(22.3, 6, -31, 6, 1), (24, 28, -36, 6, 1), (26, 55, -58, 6, 1), (31, 80, -110, 6, 1)]
+        )
         iliac[:, 1] *= side
         _tube(lattice, (22.3, 30), iliac, blood, trunk)
+
+
+def _paint_shoulders(lattice: Lattice, trunk: Trunk) -> None:
+    """Deltoid and raised arm, which reach beyond the trunk's own outline."""
+    z = trunk.height_at(8.2)
+    wide = 155 * trunk.girth
+    for side in (-1, 1):
+        _ellipsoid(lattice, (side * (wide - 8), -14, z + 10), (58, 56, 72), FAT_HU)
+        _ellipsoid(lattice, (side * (wide - 8), -14, z + 10), (48, 46, 62), trunk.muscle_hu)
+        _ellipsoid(lattice, (side * (wide + 5), -28, z + 110), (44, 46, 120), FAT_HU)
+        _ellipsoid(lattice, (side * (wide + 5), -28, z + 110), (36, 38, 112), trunk.muscle_hu)
 
 
 def _paint_head(lattice: Lattice, trunk: Trunk) -> None:

@@ -97,7 +97,9 @@ def draw_steps(rng: np.random.Generator, curvature: float = 1.0) -> Array:
     steps = known["mean_mm"] + np.tensordot(weights, known["components_mm"], axes=1)
     steps = steps + known["rest_mm"] * rng.normal(size=(23, 3)) / 3
     # The lumbosacral angle follows the lowest lumbar step, and varies by itself.
-    turn = np.arctan2(steps[-1][1], -steps[-1][2]) - np.arctan2(known["mean_mm"][-1][1], -known["mean_mm"][-1][2])
+    turn = np.arctan2(steps[-1][1], -steps[-1][2]) - np.arctan2(
+        known["mean_mm"][-1][1], -known["mean_mm"][-1][2]
+    )
     turn = 0.7 * turn + rng.normal() * np.radians(6)
     x, y, z = known["s1_from_l5_mm"] * np.linalg.norm(steps[-4:], axis=1).mean() / 35.8
     last = [x, y * np.cos(turn) - z * np.sin(turn), y * np.sin(turn) + z * np.cos(turn)]

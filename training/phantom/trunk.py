@@ -18,17 +18,17 @@ Array = NDArray[np.float64]
 
 SKIN: Final = np.array([
     # level coordinate, half width, half depth, centre behind the spine
-    (-8.6, 4, 4, 5), (-8.0, 45, 50, 5), (-6.5, 68, 84, 5), (-3.5, 76, 96, 2), (0.0, 72, 92, -14), (1.6, 64, 76, -16),
-    (2.8, 57, 60, -14), (5.0, 60, 60, -12), (6.0, 80, 66, -12), (7.0, 128, 74, -14), (8.3, 178, 86, -22),
-    (10.0, 182, 98, -36), (13.0, 168, 112, -52), (16.0, 160, 116, -58), (19.0, 156, 113, -56), (22.0, 163, 110, -50),
-    (24.0, 176, 110, -48), (27.0, 186, 110, -58), (30.0, 180, 100, -70), (34.0, 170, 90, -80),
+    (-8.6, 4, 4, 5), (-8.0, 45, 50, 5), (-6.5, 68, 84, 5), (-3.5, 76, 96, 2), (0.0, 72, 92, -10), (1.6, 64, 78, -12),
+    (2.8, 57, 66, -8), (5.0, 60, 68, -4), (6.0, 92, 74, -2), (7.0, 150, 82, -4), (8.3, 178, 94, -10),
+    (10.0, 182, 106, -24), (13.0, 168, 118, -40), (16.0, 160, 121, -44), (19.0, 156, 118, -38), (22.0, 163, 116, -30),
+    (24.0, 176, 116, -34), (27.0, 186, 114, -50), (30.0, 180, 102, -66), (34.0, 170, 92, -78),
 ])  # fmt: skip
 """Outline of an average adult lying with the arms up."""
 
 CAGE: Final = np.array([
     # level coordinate, half width, half depth of the rib cage's outer wall
-    (6.6, 38, 26), (7.3, 58, 40), (8.3, 82, 56), (9.5, 103, 71), (11.0, 119, 85), (13.0, 131, 98), (15.0, 136, 102),
-    (17.0, 134, 100), (19.0, 130, 98), (21.0, 128, 98),
+    (6.6, 38, 24), (7.3, 58, 36), (8.3, 82, 48), (9.5, 103, 61), (11.0, 119, 73), (13.0, 131, 83), (15.0, 136, 87),
+    (17.0, 134, 86), (19.0, 130, 84), (21.0, 128, 84),
 ])  # fmt: skip
 CAGE_BACK_MM: Final = 40.0
 """How far behind the body's centre the rib cage's outer wall reaches."""
@@ -104,7 +104,15 @@ class Trunk:
         extra = (self.fat_mm - 18) * torso
         depth = half_depth * grow + extra
         # What is added in depth is added in front: the back stays at the table.
-        return half_width * grow + extra, depth, offset - 0.75 * (depth - half_depth)
+        width, offset = half_width * grow + extra, offset - 0.75 * (depth - half_depth)
+        # The ribs stay under the skin.
+        cage_width, cage_depth = self.cage_at(level)
+        thorax = np.clip(np.minimum(level - 8, (20 - level) / 2.5), 0, 1)
+        chest = CAGE_BACK_MM * self.cage - 2 * cage_depth - 16
+        front = offset - depth + thorax * np.minimum(chest - (offset - depth), 0)
+        back = offset + depth
+        width = width + thorax * np.maximum(cage_width + 14 - width, 0)
+        return width, (back - front) / 2, (back + front) / 2
 
     def cage_at(self, level: Array) -> tuple[Array, Array]:
         """Half width and half depth of the rib cage's outer wall."""

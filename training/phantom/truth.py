@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 THRESHOLDS = (0.20, 0.25, 0.40)
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VertebraTruth:
     """What is true of one vertebra.

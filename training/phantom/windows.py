@@ -9,8 +9,12 @@ Bounds = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 def torso_bounds(trunk: Trunk, first: int, last: int, rng: np.random.Generator) -> Bounds:
     """Box over level indices ``first`` to ``last``, ends anywhere, often a little off centre or cropped."""
-    top = trunk.height_at(first) + (trunk.height_at(first - 1) - trunk.height_at(first)) * rng.uniform(-0.4, 1.2)
-    bottom = trunk.height_at(last) - (trunk.height_at(last) - trunk.height_at(last + 1)) * rng.uniform(-0.4, 1.2)
+    top = trunk.height_at(first) + (trunk.height_at(first - 1) - trunk.height_at(first)) * rng.uniform(
+        -0.4, 1.2
+    )
+    bottom = trunk.height_at(last) - (trunk.height_at(last) - trunk.height_at(last + 1)) * rng.uniform(
+        -0.4, 1.2
+    )
     if last == len(trunk.centres) - 1:
         bottom -= rng.uniform(0, 160)
     return _across(trunk, bottom, top, rng)
