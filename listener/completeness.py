@@ -31,9 +31,10 @@ def decide(sop_classes: Set[str]) -> tuple[StudyState, str]:
 
 def close_quiet_studies(registry: Registry, quiet_seconds: float) -> None:
     """Move every study on that has been quiet for long enough and that no open association carries."""
-    for study, sop_classes in registry.studies.quiet(timedelta(seconds=quiet_seconds), datetime.now(UTC)):
+    now = datetime.now(UTC)
+    for study, sop_classes in registry.studies.quiet(timedelta(seconds=quiet_seconds), now):
         state, reason = decide(sop_classes)
-        if registry.studies.close(study, state, reason):
+        if registry.studies.close(study, state, reason, now):
             log.info(
                 "study complete",
                 study_instance_uid=study.study_instance_uid,

@@ -7,7 +7,7 @@ skipped, doubled or killed at any point: the next tick finds the same rows.
 """
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -74,42 +74,45 @@ class Chores:
         close_quiet_studies(self._registry, self._settings.receiver.quiet_seconds)
 
     def queue_screenings(self) -> None:
-        """Put every study that is due on the queue; the same turn twice is one turn."""
-        for study in self._registry.studies.due(datetime.now(UTC)):
-            turn = screening_turn(study)
-            self._screening.put(SCREENING_QUEUE, SCREENING_WORK, turn.name, turn.argument)
+        """Put every study that is due on the queue, unless its turn is there already."""
+        turns = [screening_turn(study) for study in self._registry.studies.due(datetime.now(UTC))]
+        there = self._screening.unfinished([turn.name for turn in turns])
+        for turn in turns:
+            if turn.name not in there:
+                self._screening.put(SCREENING_QUEUE, SCREENING_WORK, turn.name, turn.argument)
 
     def queue_deliveries(self) -> None:
         """Put every delivery that is due on its destination's queue, one turn for one study's results."""
-        for (destination, result_key), due in groups(
-            self._registry.deliveries.due(datetime.now(UTC))
-        ).items():
+        due = groups(self._registry.deliveries.due(datetime.now(UTC)))
+        turns = {where: delivery_turn(*where, deliveries) for where, deliveries in due.items()}
+        there = self._delivering.unfinished([turn.name for turn in turns.values()])
+        for (destination, result_key), turn in turns.items():
             if self._settings.destination(destination) is None:
-                for delivery in due:
-                    reason = "this destination is no longer in the settings"
-                    self._registry.deliveries.failed(delivery, reason, None)
-                continue
-            turn = delivery_turn(destination, result_key, due)
-            self._delivering.put(delivery_queue(destination), DELIVERY_WORK, turn.name, turn.argument)
-            if not self._delivering.is_waiting_or_running(turn.name):
-                self._lost(due)
+                self._fail(
+                    due[destination, result_key], "this destination is no longer in the settings", None
+                )
+            elif turn.name not in there:
+                self._delivering.put(delivery_queue(destination), DELIVERY_WORK, turn.name, turn.argument)
+                if not self._delivering.unfinished([turn.name]):
+                    # An attempt that ended has changed its rows, and then this changes nothing.
+                    self._fail(due[destination, result_key], "the attempt was lost", datetime.now(UTC))
 
     def watch(self) -> None:
         """Find studies whose turn was lost, and turns whose worker no longer exists."""
         living = [worker_name(slot) for slot in range(1, self._settings.worker.processes + 1)]
         if adopted := self._screening.adopt(living):
             log.warning("took over the turns of workers that are gone", turns=adopted)
-        for state in (StudyState.QUEUED, StudyState.SCREENING):
-            for study in self._registry.studies.in_state(state):
-                if study.due_at <= datetime.now(UTC) and not self._screening.is_waiting_or_running(
-                    screening_turn(study).name
-                ):
-                    self._registry.studies.requeue(study, "its turn was lost", datetime.now(UTC))
+        now = datetime.now(UTC)
+        overdue = self._registry.studies.due(now - timedelta(seconds=_WATCH_SECONDS))
+        under_way = self._registry.studies.in_state(StudyState.SCREENING) + overdue
+        there = self._screening.unfinished([screening_turn(study).name for study in under_way])
+        for study in under_way:
+            if screening_turn(study).name not in there:
+                self._registry.studies.requeue(study, "its turn was lost", now)
 
-    def _lost(self, due: list[Delivery]) -> None:
-        # An attempt that ended has changed its rows, and then this changes nothing.
-        for delivery in due:
-            self._registry.deliveries.failed(delivery, "the attempt was lost", datetime.now(UTC))
+    def _fail(self, deliveries: list[Delivery], reason: str, next_attempt_at: datetime | None) -> None:
+        for delivery in deliveries:
+            self._registry.deliveries.failed(delivery, reason, next_attempt_at)
 
 
 class Deliverer:

@@ -6,7 +6,7 @@ an executor id of its own that it keeps over restarts, and takes up what it left
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
 
@@ -80,10 +80,17 @@ class QueueClient:
         }
         self._client.enqueue(options, argument)
 
-    def is_waiting_or_running(self, name: str) -> bool:
-        """Whether the work called ``name`` has yet to end."""
-        found = self._client.list_workflows(workflow_ids=[name], load_input=False, load_output=False)
-        return bool(found) and found[0].status in ("ENQUEUED", "PENDING", "DELAYED")
+    def unfinished(self, names: Collection[str]) -> set[str]:
+        """Those of ``names`` that wait or run; the others ended, or were never put on a queue."""
+        if not names:
+            return set()
+        found = self._client.list_workflows(
+            workflow_ids=list(names),
+            status=["ENQUEUED", "PENDING", "DELAYED"],
+            load_input=False,
+            load_output=False,
+        )
+        return {workflow.workflow_id for workflow in found}
 
     def adopt(self, living_executors: Sequence[str]) -> int:
         """Put back on its queue what executors that no longer exist were running; return how much it was."""

@@ -46,10 +46,10 @@ class Studies:
         )
         return {row.sop_class_uid for row in rows}
 
-    def close(self, study: Study, state: StudyState, reason: str) -> bool:
+    def close(self, study: Study, state: StudyState, reason: str, now: datetime) -> bool:
         """Move a quiet study on; False where it changed meanwhile."""
         assert state in (StudyState.QUEUED, StudyState.LEFT_ALONE)
-        return self._move(study.study_instance_uid, study.revision, StudyState.RECEIVING, state, reason)
+        return self._move(study, state=state, reason=reason, due_at=now.timestamp())
 
     def due(self, now: datetime) -> list[Study]:
         """Queued studies whose time has come, the longest waiting first."""
@@ -124,7 +124,8 @@ class Studies:
 
     def requeue(self, study: Study, reason: str, now: datetime) -> None:
         """Give a study whose turn was lost (its queue entry is gone) another one, attempts kept."""
-        self._move(study.study_instance_uid, study.revision, study.state, StudyState.QUEUED, reason, 1, now)
+        turn = {"revision": study.revision + 1, "due_at": now.timestamp()}
+        self._move(study, state=StudyState.QUEUED, reason=reason, **turn)
 
     def unpark(self, study_instance_uid: str, now: datetime) -> bool:
         """Give a parked study another turn now, its attempts forgotten; False where it is not parked."""
@@ -145,26 +146,15 @@ class Studies:
             )
             return requeued.rowcount == 1
 
-    def _move(
-        self,
-        uid: str,
-        revision: int,
-        before: StudyState,
-        after: StudyState,
-        reason: str,
-        turns: int = 0,
-        due_at: datetime | None = None,
-    ) -> bool:
-        values = {"state": after, "reason": reason, "revision": revision + turns}
-        if due_at is not None:
-            values["due_at"] = due_at.timestamp()
+    def _move(self, study: Study, **values: Any) -> bool:
+        """Change the study's row if it still is as ``study`` says; False where it is not."""
         with self._database.writing() as connection:
             moved = connection.execute(
                 sa.update(studies)
                 .where(
-                    studies.c.study_instance_uid == uid,
-                    studies.c.revision == revision,
-                    studies.c.state == before,
+                    studies.c.study_instance_uid == study.study_instance_uid,
+                    studies.c.revision == study.revision,
+                    studies.c.state == study.state,
                 )
                 .values(**values)
             )

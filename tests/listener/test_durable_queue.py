@@ -64,9 +64,9 @@ def test_work_of_one_name_is_done_once(tmp_path: Path, client: QueueClient) -> N
         for _ in range(3):
             client.put("q", "work", "one", "1")
         client.put("q", "work", "two", "2")
-        wait(lambda: len(lines(tmp_path)) >= 4 and not client.is_waiting_or_running("two"))
+        wait(lambda: len(lines(tmp_path)) >= 4 and not client.unfinished(["two"]))
         client.put("q", "work", "one", "1")
-        assert not client.is_waiting_or_running("one")
+        assert not client.unfinished(["one"])
         assert sorted(lines(tmp_path)) == ["begin 1", "begin 2", "end 1", "end 2"]
     finally:
         process.kill()
@@ -83,7 +83,7 @@ def test_work_of_a_killed_process_is_resumed_when_it_starts_again(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     (tmp_path / "hang").unlink()
-    assert client.is_waiting_or_running("one")
+    assert client.unfinished(["one"])
     process = worker(tmp_path, "w1")
     try:
         wait(lambda: lines(tmp_path) == ["begin 1", "begin 1", "end 1"])

@@ -45,7 +45,7 @@ def record(registry: Registry, *received: ReceivedInstance) -> None:
 def queued(registry: Registry) -> Study:
     record(registry, instance(1))
     ((study, _),) = registry.studies.quiet(QUIET, LATER)
-    assert registry.studies.close(study, StudyState.QUEUED, "")
+    assert registry.studies.close(study, StudyState.QUEUED, "", NOW)
     return only(registry)
 
 
