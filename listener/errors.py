@@ -4,6 +4,7 @@
   + SettingsError      the settings file must be mended before anything can start
   + RefusedInstance    one C-STORE is refused with a DIMSE status; the association lives on
   + DamagedFile        a file of the spool is not what was once written there; it is reported and left
+  + RegistryUnavailable  the registry's database is locked or gone; what was to be noted is tried again
   + StudyError         the study is parked with this reason; trying again will not help by itself
 """
 
@@ -31,6 +32,10 @@ class RefusedInstance(ListenerError):  # noqa: N818  (a refusal is an answer, no
 
 class DamagedFile(ListenerError):  # noqa: N818
     """A file in the spool that cannot be read back."""
+
+
+class RegistryUnavailable(ListenerError):  # noqa: N818
+    """The registry's database cannot be used now."""
 
 
 class StudyError(ListenerError):

@@ -9,9 +9,7 @@ from collections import deque
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.exc import OperationalError
-
-from listener.errors import DamagedFile
+from listener.errors import DamagedFile, RegistryUnavailable
 from listener.registry import Registry
 from listener.results.identity import MANUFACTURER
 from listener.spool import Spool
@@ -80,7 +78,7 @@ class Journal:
                     if isinstance(note, str):
                         self._registry.arrivals.association_closed(note)
                 return
-            except OperationalError:
+            except RegistryUnavailable:
                 log.warning("the registry cannot be written, trying again", notes=len(batch))
                 threading.Event().wait(_RETRY_SECONDS)
 

@@ -1,6 +1,7 @@
 """A database URL in; connections with the durability and locking that the registry counts on out."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+
+from listener.errors import RegistryUnavailable
 
 _BUSY_TIMEOUT_SECONDS = 30
 
@@ -25,13 +29,23 @@ class Database:
             sa.event.listen(self._engine, "begin", _begin_immediately)
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def writing(self) -> AbstractContextManager[sa.Connection]:
-        """One transaction that waits its turn."""
-        return self._engine.begin()
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction that waits its turn; raises `RegistryUnavailable` where its turn never comes."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise RegistryUnavailable("the registry's database cannot be used") from error
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
-        """A connection for a single query, which delays no writer."""
-        return self._reader.connect()
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for a single query, which delays no writer; raises `RegistryUnavailable`."""
+        try:
+            with self._reader.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise RegistryUnavailable("the registry's database cannot be used") from error
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that leaves an existing row as it is."""

@@ -1,5 +1,6 @@
 """From the provider's notes to the registry, in order; and from the spool to the registry after a crash."""
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,3 +55,14 @@ def test_a_file_in_the_spool_that_cannot_be_read_does_not_stop_the_node(tmp_path
     folder = spool.study_folder(instance.header.study_instance_uid)
     (folder / "1.2.3.dcm").write_bytes(b"damaged on disk")
     assert reconcile(spool, registry) == 1
+
+
+def test_notes_wait_while_the_registry_is_locked(tmp_path: Path) -> None:
+    registry, spool = opened_registry(tmp_path), Spool(tmp_path / "spool")
+    journal = Journal(registry)
+    with sqlite3.connect(tmp_path / "registry.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        journal.received(stored(spool))
+        other.execute("COMMIT")
+    journal.stop()
+    assert len(registry.studies.all()) == 1
