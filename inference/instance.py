@@ -91,7 +91,7 @@ def read_instance(path: Path, header: FileDataset, element: PixelElement | None)
     sop = sop or text(header.file_meta, "MediaStorageSOPInstanceUID")
     if not (study and series and sop):
         raise NotASlice("no Study, Series or SOP Instance UID in the header")
-    modality = text(header, "Modality").upper()
+    modality = printable(text(header, "Modality").upper())
     sop_class = text(header, "SOPClassUID") or text(header.file_meta, "MediaStorageSOPClassUID")
     if not sop_class and modality == "CT":
         sop_class = CTImageStorage
@@ -136,7 +136,7 @@ def _check_kind(header: Dataset, sop_class_uid: str, modality: str) -> None:
     if sop_class_uid != CTImageStorage and sop_class_uid not in ENHANCED_CT:
         raise NotASlice(f"{_class_name(sop_class_uid)}, not CT images")
     if modality != "CT":
-        raise NotASlice(f"modality {printable(modality) or 'missing'}, not CT")
+        raise NotASlice(f"modality {modality or 'missing'}, not CT")
     kind = words(header, "ImageType")
     if any("LOCALIZER" in word or "SCOUT" in word for word in kind):
         raise NotASlice("localizer")

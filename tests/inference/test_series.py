@@ -104,11 +104,11 @@ def test_every_series_has_a_verdict_and_the_thin_original_one_is_chosen(tmp_path
         write_series(tmp_path, grid, series_uid=uid, change=change)
 
     series(1, "2.25.31", axial_grid(2), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    series(2, "2.25.32", axial_grid(60, 5), SliceThickness="5")
-    series(3, "2.25.33", axial_grid(300, 1))
-    series(4, "2.25.34", axial_grid(300, 1), ConvolutionKernel="BONEPLUS")
-    series(5, "2.25.35", axial_grid(300, 1), ImageType=["DERIVED", "SECONDARY", "REFORMATTED"])
-    series(6, "2.25.36", sagittal_grid())
+    series(2, "2.25.32", axial_grid(30, 5), SliceThickness="5")
+    series(3, "2.25.33", axial_grid(90, 1))
+    series(4, "2.25.34", axial_grid(90, 1), ConvolutionKernel="BONEPLUS")
+    series(5, "2.25.35", axial_grid(90, 1), ImageType=["DERIVED", "SECONDARY", "REFORMATTED"])
+    series(6, "2.25.36", sagittal_grid(20))
     series(7, "2.25.37", axial_grid(2), SOPClassUID=SecondaryCaptureImageStorage)
     choice = choose(tmp_path)
     found = {verdict.series_number: verdict.verdict for verdict in choice.verdicts}
@@ -126,8 +126,8 @@ def test_every_series_has_a_verdict_and_the_thin_original_one_is_chosen(tmp_path
 
 
 def test_a_long_series_beats_a_thinner_one_that_shows_little(tmp_path):
-    write_series(tmp_path, axial_grid(160, 3.0), series_uid="2.25.41")
-    write_series(tmp_path, axial_grid(200, 0.6), series_uid="2.25.42")
+    write_series(tmp_path, axial_grid(100, 3.0), series_uid="2.25.41")
+    write_series(tmp_path, axial_grid(140, 0.6), series_uid="2.25.42")
     assert choose(tmp_path).candidates[0].series_instance_uid == "2.25.41"
 
 
