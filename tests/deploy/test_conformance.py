@@ -1,0 +1,144 @@
+"""deploy/conformance.md: classes, syntaxes, numbers and statuses of the statement are those of the code."""
+
+from collections.abc import Iterator
+
+import pytest
+from deploy.generated import REPOSITORY, demand_part, table
+from highdicom.sr import CodedConcept
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID
+from pynetdicom import AE
+
+from listener import delivery, scp
+from listener.contexts import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    STORAGE_SOP_CLASSES,
+    TRANSFER_SYNTAXES,
+    supported_contexts,
+)
+from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, MAXIMUM_DEPTH
+from listener.results import capture, codes, identity, report, wording
+from listener.settings import Delivery, Receiver
+from listener.spool import IMPLEMENTATION_VERSION_NAME
+
+STATEMENT = REPOSITORY / "deploy" / "conformance.md"
+
+YOUNGER_THAN_THE_DICTIONARY = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation Storage",
+    "1.2.840.10008.5.1.4.1.1.9.100.1": "Waveform Presentation State Storage",
+    "1.2.840.10008.5.1.4.1.1.9.100.2": "Waveform Acquisition Presentation State Storage",
+}
+COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+NUMBERS = ("setting or property", "value")
+
+
+def _name(uid: str) -> str:
+    name = UID(uid).name
+    return YOUNGER_THAN_THE_DICTIONARY.get(uid, name) if name == uid else name
+
+
+def test_every_accepted_sop_class_is_listed_and_no_other() -> None:
+    rows = sorted((_name(uid), uid) for uid in STORAGE_SOP_CLASSES)
+    demand_part(STATEMENT, "SOP classes", table(("SOP class", "UID"), rows))
+
+
+def test_the_transfer_syntaxes_are_listed_in_the_order_of_preference() -> None:
+    rows = [(_name(uid), uid) for uid in TRANSFER_SYNTAXES]
+    demand_part(STATEMENT, "transfer syntaxes", table(("transfer syntax", "UID"), rows))
+
+
+def test_every_storage_class_is_accepted_in_every_syntax_listed() -> None:
+    _verification, *storage = supported_contexts()
+    assert [str(context.abstract_syntax) for context in storage] == list(STORAGE_SOP_CLASSES)
+    assert all(tuple(map(str, context.transfer_syntax)) == TRANSFER_SYNTAXES for context in storage)
+
+
+@pytest.mark.parametrize("uid", TRANSFER_SYNTAXES)
+def test_a_syntax_that_is_accepted_can_be_decoded(uid: str) -> None:
+    syntax = UID(uid)
+    assert not syntax.is_deflated
+    assert not syntax.is_compressed or get_decoder(syntax).is_available
+
+
+def test_who_we_say_we_are() -> None:
+    rows = (
+        ("Implementation Class UID", identity.IMPLEMENTATION_CLASS_UID),
+        ("Implementation Version Name", IMPLEMENTATION_VERSION_NAME),
+        ("Manufacturer, in the objects sent", identity.MANUFACTURER),
+        ("Manufacturer's Model Name, in the objects sent", identity.MODEL_NAME),
+    )
+    demand_part(STATEMENT, "identification", table(("property", "value"), rows))
+
+
+def test_the_numbers_of_the_association_policy_of_the_scp() -> None:
+    settings = Receiver()
+    rows = (
+        ("PDU size announced", f"{scp.MAXIMUM_PDU_BYTES} bytes"),
+        ("associations at a time (`maximum_associations`)", str(settings.maximum_associations)),
+        ("wait for A-ASSOCIATE-RQ, then close", f"{scp._ACSE_SECONDS} s"),
+        ("idle association, then abort", f"{scp._IDLE_SECONDS} s"),
+        ("largest instance (`maximum_instance_mb`)", f"{settings.maximum_instance_mb} MB"),
+        ("port (`port`)", str(settings.port)),
+    )
+    demand_part(STATEMENT, "acceptance", table(NUMBERS, rows))
+
+
+def test_the_numbers_of_the_association_policy_of_the_scu() -> None:
+    settings = Delivery()
+    rows = (
+        ("PDU size announced", f"{AE().maximum_pdu_size} bytes"),
+        ("associations at a time", "1 to each destination"),
+        ("sent over one association", "the results of one study"),
+        ("connection, association, message and network timeout (`timeout_seconds`)",
+         f"{settings.timeout_seconds:g} s"),
+        ("first pause after a failure (`first_retry_seconds`)", f"{settings.first_retry_seconds:g} s"),
+        ("longest pause (`longest_retry_seconds`)", f"{settings.longest_retry_seconds:g} s"),
+    )  # fmt: skip
+    demand_part(STATEMENT, "sending", table(NUMBERS, rows))
+
+
+def test_the_contexts_that_are_proposed() -> None:
+    syntaxes = ", ".join(_name(uid) for uid in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN))
+    rows = [(_name(uid), uid, syntaxes) for uid in (COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE)]
+    demand_part(STATEMENT, "proposed", table(("SOP class", "UID", "transfer syntaxes"), rows))
+
+
+def test_the_series_that_results_are_sent_in() -> None:
+    head = ("attribute", "value")
+    for part, sop_class, modality, number, description in (
+        ("report", COMPREHENSIVE_3D_SR, "SR", report.SERIES_NUMBER, wording.REPORT_SERIES),
+        ("capture", SECONDARY_CAPTURE, "OT", capture.SERIES_NUMBER, wording.OVERVIEW_SERIES),
+    ):
+        rows = (
+            ("SOP class", f"{_name(sop_class)} ({sop_class})"),
+            ("Modality", modality),
+            ("Series Number", str(number)),
+            ("Series Description", description),
+            ("transfer syntax kept", _name(EXPLICIT_VR_LITTLE_ENDIAN)),
+        )
+        demand_part(STATEMENT, part, table(head, rows))
+
+
+def test_every_private_code_is_listed() -> None:
+    rows = sorted((f"`{code.value}`", str(code.meaning)) for code in _private_codes())
+    content = f"UID {identity.CODING_SCHEME_UID}.\n\n" + table(("code value", "meaning"), rows)
+    demand_part(STATEMENT, "codes", content)
+
+
+def _private_codes() -> Iterator[CodedConcept]:
+    for value in vars(codes).values():
+        for code in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(code, CodedConcept) and code.scheme_designator == codes.SCHEME:
+                yield code
+
+
+def test_every_status_is_explained() -> None:
+    text = STATEMENT.read_text()
+    answered = {scp.SUCCESS, scp.COERCION, scp.OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND}
+    received = {*delivery.STORED_WITH_WARNING, delivery.DUPLICATE}
+    for status in answered | received:
+        assert f"0x{status:04X}" in text
+    assert f"deeper than {MAXIMUM_DEPTH} levels" in text
