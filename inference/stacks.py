@@ -14,7 +14,7 @@ from inference.index import Series
 from inference.instance import TIMING, Frame, Instance
 from inference.pixels import MAYBE_LOSSY
 
-COARSE_MM = 3.0
+COARSE_MM = 3.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,21 +104,21 @@ def _parallel(slices: Sequence[Slice]) -> list[list[Slice]]:
     return groups
 
 
-def _phases(group: list[Slice]) -> list[Stack]:
+def _phases(group: list[Slice], first: int = 0) -> list[Stack]:
     """Split parallel slices by their timing where that, and not their union, makes the volumes.
 
     A differing number alone decides nothing: step-and-shoot scanners count one acquisition a slice. But where
-    slices overlap, two phases must not be mixed into one volume.
+    slices overlap, two phases must not be mixed into one volume. ``first`` is the first timing to split by.
     """
     whole = _stack(group)
     overlapping = len(_distinct(group)) < len(group)
     enough = whole.coverage_mm * (0.8 if overlapping else 1.001)
-    for which in range(len(TIMING)):
+    for which in range(first, len(TIMING)):
         parts: dict[str, list[Slice]] = defaultdict(list)
         for one in group:
             parts[one.frame.timing[which]].append(one)
         if 1 < len(parts) < len(group):
-            stacks = [stack for part in parts.values() for stack in _phases(part)]
+            stacks = [stack for part in parts.values() for stack in _phases(part, which + 1)]
             if max(stack.coverage_mm for stack in stacks) > enough:
                 return stacks
     return [whole]
@@ -130,14 +130,14 @@ def _stack(group: Sequence[Slice]) -> Stack:
     positions = _positions(distinct)
     runs = even_runs(positions, group[0].frame.plane.normal)
     longest = max(runs, key=lambda run: fit_lattice(positions[run]).length_mm)
-    kept = distinct[longest]
+    kept, lattice = distinct[longest], fit_lattice(positions[longest])
     notes = (
         *_duplicates_note(len(group) - len(distinct)),
         *_gaps_note(distinct, len(kept)),
         *_lossy_note(kept),
-        *_coarse_note(kept),
+        *_coarse_note(kept[0].frame.thickness_mm or 0.0, lattice.length_mm / lattice.slices),
     )
-    return Stack(tuple(kept), fit_lattice(positions[longest]), notes)
+    return Stack(tuple(kept), lattice, notes)
 
 
 def _distinct(group: Sequence[Slice]) -> list[Slice]:
@@ -186,10 +186,13 @@ def _lossy_note(kept: Sequence[Slice]) -> list[str]:
     return ["the slices may be lossily compressed"] if syntaxes & MAYBE_LOSSY else []
 
 
-def _coarse_note(kept: Sequence[Slice]) -> list[str]:
-    thickness = kept[0].frame.thickness_mm or 0.0
-    coarse = thickness > COARSE_MM
-    return [f"slices are {thickness:.3g} mm thick: mild loss of height may not show"] if coarse else []
+def _coarse_note(thickness_mm: float, step_mm: float) -> list[str]:
+    coarse = max(thickness_mm, step_mm)
+    return (
+        [f"slices are coarse ({coarse:.3g} mm): mild loss of height may not show"]
+        if coarse > COARSE_MM
+        else []
+    )
 
 
 def _count(number: int, one: str, many: str) -> str:

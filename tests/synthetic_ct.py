@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    UID,
     CTImageStorage,
     EnhancedCTImageStorage,
     ExplicitVRBigEndian,
@@ -96,7 +97,7 @@ def save(ds: Dataset, path: Path, transfer_syntax_uid: str = ExplicitVRLittleEnd
     if transfer_syntax_uid not in NATIVE:
         ds.compress(transfer_syntax_uid, generate_instance_uid=False)
     else:
-        ds.file_meta.TransferSyntaxUID = transfer_syntax_uid
+        ds.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     big = transfer_syntax_uid == ExplicitVRBigEndian
     if big and "PixelData" in ds:
         ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()

@@ -74,7 +74,9 @@ def damage(content: bytes, places: list[tuple[float, bytes]]) -> bytes:
 
 @settings(max_examples=30, deadline=None)
 @given(syntax=st.sampled_from(SYNTAXES), number=st.integers(0, SLICES - 1), places=changes)
-def test_a_damaged_slice_never_raises_anything_unforeseen(syntax, number, places):
+def test_a_damaged_slice_never_raises_anything_unforeseen(
+    syntax: str, number: int, places: list[tuple[float, bytes]]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for i, content in enumerate(intact(syntax)):
             (Path(folder) / str(i)).write_bytes(damage(content, places) if i == number else content)
@@ -83,14 +85,14 @@ def test_a_damaged_slice_never_raises_anything_unforeseen(syntax, number, places
 
 @settings(max_examples=30, deadline=None)
 @given(places=changes)
-def test_a_damaged_enhanced_ct_never_raises_anything_unforeseen(places):
+def test_a_damaged_enhanced_ct_never_raises_anything_unforeseen(places: list[tuple[float, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "enhanced").write_bytes(damage(intact_enhanced(), places))
         screenable(Path(folder))
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_the_undamaged_series_can_be_screened(tmp_path, syntax):
+def test_the_undamaged_series_can_be_screened(tmp_path: Path, syntax: str) -> None:
     for i, content in enumerate(intact(syntax)):
         (tmp_path / str(i)).write_bytes(content)
     assert screenable(tmp_path)

@@ -1,4 +1,5 @@
 import math
+import random
 import tempfile
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def grids(draw: st.DrawFn) -> Grid:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grid=grids(), syntax=st.sampled_from(NATIVE), shuffle=st.randoms(use_true_random=False))
-def test_any_orientation_tilt_spacing_and_order_puts_every_voxel_in_its_place(grid, syntax, shuffle):
+def test_any_orientation_tilt_spacing_and_order_puts_every_voxel_in_its_place(
+    grid: Grid, syntax: str, shuffle: random.Random
+) -> None:
     numbers = list(range(1, grid.shape[0] + 1))
     shuffle.shuffle(numbers)
 
@@ -73,14 +76,16 @@ def test_any_orientation_tilt_spacing_and_order_puts_every_voxel_in_its_place(gr
 
 
 @pytest.mark.parametrize("syntax", COMPRESSED)
-def test_a_compressed_series_reads_the_same_as_an_uncompressed_one(tmp_path, syntax):
+def test_a_compressed_series_reads_the_same_as_an_uncompressed_one(tmp_path: Path, syntax: str) -> None:
     grid = axial_grid(5, rows=64, columns=72)
     write_series(tmp_path, grid, transfer_syntax_uid=syntax)
     assert_every_voxel_in_place(read_volume(stack_in(tmp_path)), grid)
 
 
 @pytest.mark.parametrize("syntax", [*NATIVE[:2], *COMPRESSED])
-def test_the_frames_of_an_enhanced_ct_are_put_in_order_by_their_positions(tmp_path, syntax):
+def test_the_frames_of_an_enhanced_ct_are_put_in_order_by_their_positions(
+    tmp_path: Path, syntax: str
+) -> None:
     grid = axial_grid(6, rows=64, columns=72)
     order = [4, 0, 5, 2, 1, 3]
     write_enhanced(tmp_path, grid, order, syntax)
@@ -91,7 +96,7 @@ def test_the_frames_of_an_enhanced_ct_are_put_in_order_by_their_positions(tmp_pa
     assert len(stack_in(tmp_path).headers) == 1
 
 
-def test_each_slice_names_the_instance_it_came_from(tmp_path):
+def test_each_slice_names_the_instance_it_came_from(tmp_path: Path) -> None:
     paths = write_series(tmp_path, axial_grid(4))
     volume = read_volume(stack_in(tmp_path))
     for path in paths:
@@ -102,7 +107,7 @@ def test_each_slice_names_the_instance_it_came_from(tmp_path):
         assert volume.sources[which].frame_number is None
 
 
-def test_slope_and_intercept_are_those_of_each_slice(tmp_path):
+def test_slope_and_intercept_are_those_of_each_slice(tmp_path: Path) -> None:
     grid = axial_grid(4)
 
     def rescale(ds: Dataset, number: int) -> None:
@@ -122,29 +127,31 @@ def test_slope_and_intercept_are_those_of_each_slice(tmp_path):
     intercept=st.sampled_from([0.0, -1024.0, -0.25]),
     word=st.integers(0, 65535),
 )
-def test_the_table_agrees_with_the_standard_for_every_stored_word(bits, signed, slope, intercept, word):
+def test_the_table_agrees_with_the_standard_for_every_stored_word(
+    bits: int, signed: bool, slope: float, intercept: float, word: int
+) -> None:
     used = word % 2**bits
     value = used - 2**bits if signed and used >= 2 ** (bits - 1) else used
     expected = min(max(round(value * slope + intercept), -1024), 32767)
     assert hu_table(slope, intercept, bits, signed, None)[word] == expected
 
 
-def test_padding_becomes_air():
+def test_padding_becomes_air() -> None:
     table = hu_table(1.0, 0.0, 16, True, (-2000, -2000))
     assert table[-2000 % 65536] == -1024
     assert table[500] == 500
     assert hu_table(1.0, -1024.0, 16, False, (60000, 65535))[65000] == -1024
 
 
-def test_padding_written_as_unsigned_for_signed_pixels_is_understood():
+def test_padding_written_as_unsigned_for_signed_pixels_is_understood() -> None:
     assert hu_table(1.0, 0.0, 16, True, (65536 - 900, 65536 - 900))[-900 % 65536] == -1024
 
 
-def test_padding_that_reads_as_tissue_is_not_believed():
+def test_padding_that_reads_as_tissue_is_not_believed() -> None:
     assert hu_table(1.0, 0.0, 16, True, (0, 0))[0] == 0
 
 
-def test_monochrome1_changes_the_display_and_not_the_values(tmp_path):
+def test_monochrome1_changes_the_display_and_not_the_values(tmp_path: Path) -> None:
     grid = axial_grid(3)
 
     def invert(ds: Dataset, number: int) -> None:
@@ -154,7 +161,7 @@ def test_monochrome1_changes_the_display_and_not_the_values(tmp_path):
     assert_every_voxel_in_place(read_volume(stack_in(tmp_path)), grid)
 
 
-def test_a_slice_that_cannot_be_decoded_is_an_error_in_plain_words(tmp_path):
+def test_a_slice_that_cannot_be_decoded_is_an_error_in_plain_words(tmp_path: Path) -> None:
     paths = write_series(tmp_path, axial_grid(4), transfer_syntax_uid=JPEGLSLossless)
     stack = stack_in(tmp_path)
     content = paths[2].read_bytes()
@@ -163,7 +170,7 @@ def test_a_slice_that_cannot_be_decoded_is_an_error_in_plain_words(tmp_path):
         read_volume(stack)
 
 
-def test_a_file_that_vanished_after_indexing_is_an_error_in_plain_words(tmp_path):
+def test_a_file_that_vanished_after_indexing_is_an_error_in_plain_words(tmp_path: Path) -> None:
     paths = write_series(tmp_path, axial_grid(4))
     stack = stack_in(tmp_path)
     paths[0].unlink()
@@ -171,7 +178,7 @@ def test_a_file_that_vanished_after_indexing_is_an_error_in_plain_words(tmp_path
         read_volume(stack)
 
 
-def test_the_volume_agrees_with_simpleitk(tmp_path):
+def test_the_volume_agrees_with_simpleitk(tmp_path: Path) -> None:
     grid = axial_grid(12, spacing_mm=1.25)
     write_series(tmp_path, grid)
     assert_same_as_simpleitk(read_volume(stack_in(tmp_path)), tmp_path)
@@ -179,7 +186,7 @@ def test_the_volume_agrees_with_simpleitk(tmp_path):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["lidc_0314", "acrin_lumbar"])
-def test_a_real_series_agrees_with_simpleitk(real_data, tmp_path, name):
+def test_a_real_series_agrees_with_simpleitk(real_data: Path, tmp_path: Path, name: str) -> None:
     files = [path for path in (real_data / "ct" / name).rglob("*") if path.is_file()]
     heights = {path: dcmread(path, stop_before_pixels=True).ImagePositionPatient[2] for path in files}
     for path in sorted(files, key=heights.__getitem__)[:30]:

@@ -28,7 +28,7 @@ def sagittal_grid(slices: int = 40) -> Grid:
     return Grid(grid.affine[[2, 0, 1, 3]], grid.shape)
 
 
-def test_an_axial_series_is_chosen_and_described(tmp_path):
+def test_an_axial_series_is_chosen_and_described(tmp_path: Path) -> None:
     def describe(ds: Dataset, number: int) -> None:
         ds.ConvolutionKernel, ds.ContrastBolusAgent = "STANDARD", "Iohexol"
 
@@ -52,7 +52,9 @@ def test_an_axial_series_is_chosen_and_described(tmp_path):
         (sagittal_grid(), "not axial: slices are turned by 90°"),
     ],
 )
-def test_geometry_that_cannot_be_screened_is_rejected_with_numbers(tmp_path, grid, says):
+def test_geometry_that_cannot_be_screened_is_rejected_with_numbers(
+    tmp_path: Path, grid: Grid, says: str
+) -> None:
     write_series(tmp_path, grid)
     assert says in only_reason(tmp_path)
 
@@ -68,22 +70,22 @@ def test_geometry_that_cannot_be_screened_is_rejected_with_numbers(tmp_path, gri
         ("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"], "localizer"),
     ],
 )
-def test_what_is_no_trunk_ct_is_rejected(tmp_path, keyword, value, says):
+def test_what_is_no_trunk_ct_is_rejected(tmp_path: Path, keyword: str, value: object, says: str) -> None:
     write_series(tmp_path, axial_grid(40), change=lambda ds, number: setattr(ds, keyword, value))
     assert says in only_reason(tmp_path)
 
 
-def test_overlapping_thick_slices_are_usable(tmp_path):
+def test_overlapping_thick_slices_are_usable(tmp_path: Path) -> None:
     write_series(tmp_path, axial_grid(99, 4.25), change=lambda ds, number: setattr(ds, "SliceThickness", "5"))
     assert choose(tmp_path).verdicts[0].verdict is Verdict.CHOSEN
 
 
-def test_a_short_lumbar_crop_is_usable(tmp_path):
+def test_a_short_lumbar_crop_is_usable(tmp_path: Path) -> None:
     write_series(tmp_path, axial_grid(86, 1.0))
     assert choose(tmp_path).verdicts[0].verdict is Verdict.CHOSEN
 
 
-def test_localizers_inside_a_series_are_left_out(tmp_path):
+def test_localizers_inside_a_series_are_left_out(tmp_path: Path) -> None:
     def two_localizers(ds: Dataset, number: int) -> None:
         if number < 2:
             ds.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
@@ -94,7 +96,7 @@ def test_localizers_inside_a_series_are_left_out(tmp_path):
     assert choice.verdicts[0].reason.endswith("; left out: 2 × localizer")
 
 
-def test_every_series_has_a_verdict_and_the_thin_original_one_is_chosen(tmp_path):
+def test_every_series_has_a_verdict_and_the_thin_original_one_is_chosen(tmp_path: Path) -> None:
     def series(number: int, uid: str, grid: Grid, **changes: object) -> None:
         def change(ds: Dataset, _slice: int) -> None:
             ds.SeriesNumber = number
@@ -125,13 +127,13 @@ def test_every_series_has_a_verdict_and_the_thin_original_one_is_chosen(tmp_path
     assert all(verdict.reason for verdict in choice.verdicts)
 
 
-def test_a_long_series_beats_a_thinner_one_that_shows_little(tmp_path):
+def test_a_long_series_beats_a_thinner_one_that_shows_little(tmp_path: Path) -> None:
     write_series(tmp_path, axial_grid(100, 3.0), series_uid="2.25.41")
     write_series(tmp_path, axial_grid(140, 0.6), series_uid="2.25.42")
     assert choose(tmp_path).candidates[0].series_instance_uid == "2.25.41"
 
 
-def test_the_choice_does_not_depend_on_the_order_of_the_files(tmp_path):
+def test_the_choice_does_not_depend_on_the_order_of_the_files(tmp_path: Path) -> None:
     paths = write_series(tmp_path, axial_grid(40), series_uid="2.25.51")
     paths += write_series(tmp_path, axial_grid(40), series_uid="2.25.52")
     one, other = choose_series(index_files(paths)), choose_series(index_files(reversed(paths)))
@@ -139,12 +141,12 @@ def test_the_choice_does_not_depend_on_the_order_of_the_files(tmp_path):
     assert one.candidates[0].series_instance_uid == other.candidates[0].series_instance_uid
 
 
-def test_an_enhanced_ct_is_usable(tmp_path):
+def test_an_enhanced_ct_is_usable(tmp_path: Path) -> None:
     write_enhanced(tmp_path, axial_grid(40), list(reversed(range(40))), ExplicitVRLittleEndian)
     assert choose(tmp_path).verdicts[0].verdict is Verdict.CHOSEN
 
 
-def test_a_tilted_gantry_is_usable_and_named(tmp_path):
+def test_a_tilted_gantry_is_usable_and_named(tmp_path: Path) -> None:
     grid = axial_grid(40)
     grid.affine[1, 0] = 3.0 * 0.3
     write_series(tmp_path, grid)
@@ -153,7 +155,7 @@ def test_a_tilted_gantry_is_usable_and_named(tmp_path):
     assert "gantry tilt 16.7°" in choice.verdicts[0].reason
 
 
-def test_a_series_that_cannot_be_read_hands_over_to_the_next(tmp_path):
+def test_a_series_that_cannot_be_read_hands_over_to_the_next(tmp_path: Path) -> None:
     write_series(tmp_path, axial_grid(40), series_uid="2.25.61")
     write_series(tmp_path, axial_grid(30), series_uid="2.25.62")
     again = choose(tmp_path).without_first("slice 3 cannot be decoded")
@@ -164,11 +166,11 @@ def test_a_series_that_cannot_be_read_hands_over_to_the_next(tmp_path):
     )
 
 
-def test_a_study_without_images_says_so(tmp_path):
+def test_a_study_without_images_says_so(tmp_path: Path) -> None:
     assert choose(tmp_path).reason_for_none == "the study holds no images"
 
 
-def test_nothing_is_chosen_from_two_patients_or_two_studies(tmp_path):
+def test_nothing_is_chosen_from_two_patients_or_two_studies(tmp_path: Path) -> None:
     write_series(tmp_path / "a", axial_grid(40))
     write_series(
         tmp_path / "b", axial_grid(2), series_uid="2.25.9", change=lambda ds, n: setattr(ds, "PatientID", "1")
@@ -189,7 +191,7 @@ def test_nothing_is_chosen_from_two_patients_or_two_studies(tmp_path):
         ("acrin_lumbar", 99, "99 axial slices every 4.25 mm cover 421 mm"),
     ],
 )
-def test_real_trunk_ct_is_chosen(real_data, name, slices, says):
+def test_real_trunk_ct_is_chosen(real_data: Path, name: str, slices: int, says: str) -> None:
     choice = choose(real_data / "ct" / name)
     assert len(choice.candidates[0].slices) == slices
     assert choice.verdicts[0].reason.startswith(says)
@@ -199,7 +201,7 @@ def test_real_trunk_ct_is_chosen(real_data, name, slices, says):
 @pytest.mark.parametrize(
     "name", ["gantry_tilt_ge", "philips_mixed", "bad_geometry", "compressed_ct", "pydicom_data"]
 )
-def test_every_odd_series_is_rejected_with_a_reason(real_data, name):
+def test_every_odd_series_is_rejected_with_a_reason(real_data: Path, name: str) -> None:
     for study in index_files([real_data / "edge" / name]).by_study():
         choice = choose_series(study)
         assert choice.candidates == ()

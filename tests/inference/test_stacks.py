@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import Dataset
-from synthetic_ct import axial_grid, distinct_hu, write_series
+from synthetic_ct import Change, axial_grid, distinct_hu, write_series
 
 from inference.index import index_files
 from inference.reading import read_volume
@@ -16,7 +16,7 @@ def stacks_in(*folders: Path) -> tuple[Stack, ...]:
     return stacks_of(series)
 
 
-def test_a_gap_leaves_the_longest_even_run_and_a_note(tmp_path):
+def test_a_gap_leaves_the_longest_even_run_and_a_note(tmp_path: Path) -> None:
     write_series(tmp_path, axial_grid(20), skip=[7])
     (stack,) = stacks_in(tmp_path)
     assert len(stack.slices) == 12
@@ -26,7 +26,7 @@ def test_a_gap_leaves_the_longest_even_run_and_a_note(tmp_path):
     assert "7 slices were left out" in note
 
 
-def test_the_volume_of_a_run_after_a_gap_starts_where_the_run_starts(tmp_path):
+def test_the_volume_of_a_run_after_a_gap_starts_where_the_run_starts(tmp_path: Path) -> None:
     grid = axial_grid(20)
     write_series(tmp_path, grid, skip=[7])
     volume = read_volume(stacks_in(tmp_path)[0])
@@ -34,7 +34,7 @@ def test_the_volume_of_a_run_after_a_gap_starts_where_the_run_starts(tmp_path):
     np.testing.assert_array_equal(volume.voxels, distinct_hu(grid)[8:])
 
 
-def test_duplicate_positions_keep_the_lower_instance_number_throughout(tmp_path):
+def test_duplicate_positions_keep_the_lower_instance_number_throughout(tmp_path: Path) -> None:
     grid = axial_grid(10)
 
     def second(ds: Dataset, number: int) -> None:
@@ -53,10 +53,10 @@ def test_duplicate_positions_keep_the_lower_instance_number_throughout(tmp_path)
 @pytest.mark.parametrize(
     "keyword", ["AcquisitionNumber", "TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase"]
 )
-def test_phases_at_the_same_positions_become_stacks_of_their_own(tmp_path, keyword):
+def test_phases_at_the_same_positions_become_stacks_of_their_own(tmp_path: Path, keyword: str) -> None:
     grid = axial_grid(10)
 
-    def phase(which: int):
+    def phase(which: int) -> Change:
         def change(ds: Dataset, number: int) -> None:
             setattr(ds, keyword, which)
             ds.InstanceNumber = 2 * number + which  # interleaved as they were acquired
@@ -72,7 +72,7 @@ def test_phases_at_the_same_positions_become_stacks_of_their_own(tmp_path, keywo
     assert all(np.ptp(read_volume(stack).voxels) == 0 for stack in stacks)
 
 
-def test_a_step_and_shoot_series_that_counts_acquisitions_stays_whole(tmp_path):
+def test_a_step_and_shoot_series_that_counts_acquisitions_stays_whole(tmp_path: Path) -> None:
     def count(ds: Dataset, number: int) -> None:
         ds.AcquisitionNumber = number // 4
 
@@ -82,11 +82,11 @@ def test_a_step_and_shoot_series_that_counts_acquisitions_stays_whole(tmp_path):
     assert stack.notes == ()
 
 
-def test_acquisitions_that_interleave_unevenly_are_split(tmp_path):
+def test_acquisitions_that_interleave_unevenly_are_split(tmp_path: Path) -> None:
     shifted = axial_grid(12)
     shifted.affine[2, 3] += 1.1
 
-    def acquisition(which: int):
+    def acquisition(which: int) -> Change:
         return lambda ds, number: setattr(ds, "AcquisitionNumber", which)
 
     write_series(tmp_path / "a", axial_grid(12), change=acquisition(1))
@@ -98,7 +98,9 @@ def test_acquisitions_that_interleave_unevenly_are_split(tmp_path):
     ("keyword", "value"),
     [("ConvolutionKernel", "BONE"), ("KVP", "80"), ("PixelSpacing", ["0.5", "0.5"])],
 )
-def test_slices_that_differ_in_kind_are_never_stacked_together(tmp_path, keyword, value):
+def test_slices_that_differ_in_kind_are_never_stacked_together(
+    tmp_path: Path, keyword: str, value: object
+) -> None:
     def odd(ds: Dataset, number: int) -> None:
         if number >= 12:
             setattr(ds, keyword, value)
@@ -107,23 +109,23 @@ def test_slices_that_differ_in_kind_are_never_stacked_together(tmp_path, keyword
     assert [len(stack.slices) for stack in stacks_in(tmp_path)] == [12, 8]
 
 
-def test_headers_are_those_of_the_slices_that_are_used(tmp_path):
+def test_headers_are_those_of_the_slices_that_are_used(tmp_path: Path) -> None:
     write_series(tmp_path, axial_grid(20), skip=[7])
     (stack,) = stacks_in(tmp_path)
     used = {source.sop_instance_uid for source in read_volume(stack).sources}
     assert {header.SOPInstanceUID for header in stack.headers} == used
 
 
-def test_thick_slices_carry_a_note(tmp_path):
+def test_thick_slices_carry_a_note(tmp_path: Path) -> None:
     def thicken(ds: Dataset, number: int) -> None:
         ds.SliceThickness = "5"
 
     write_series(tmp_path, axial_grid(5), change=thicken)
-    assert "5 mm thick" in stacks_in(tmp_path)[0].notes[0]
+    assert "coarse (5 mm)" in stacks_in(tmp_path)[0].notes[0]
 
 
 @pytest.mark.real_data
-def test_the_tilted_gantry_is_measured_from_positions(real_data):
+def test_the_tilted_gantry_is_measured_from_positions(real_data: Path) -> None:
     (series,) = index_files([real_data / "edge" / "gantry_tilt_ge"]).series
     stack = stacks_of(series)[0]
     assert stack.spacing_mm == pytest.approx(7.0, abs=0.01)

@@ -33,51 +33,57 @@ def ramp(affine: NDArray[np.float64], shape: tuple[int, int, int], slope: NDArra
     return Volume(np.rint(hu).astype(np.int16), affine, 1.0)
 
 
+def points(grid: Grid) -> NDArray[np.float64]:
+    """The place of every point of a grid, LPS mm (slices, rows, columns, 3)."""
+    index = np.moveaxis(np.indices(grid.shape), 0, -1).astype(np.float64)
+    return np.asarray(index @ grid.affine[:3, :3].T + grid.affine[:3, 3], dtype=np.float64)
+
+
 def expected(volume: Volume, grid: Grid, slope: NDArray[np.float64]) -> NDArray[np.float64]:
     """The linear function at every point of a grid."""
-    index = np.moveaxis(np.indices(grid.shape), 0, -1).astype(float)
-    lps = index @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    return (lps - volume.affine[:3, 3]) @ slope
+    return np.asarray((points(grid) - volume.affine[:3, 3]) @ slope, dtype=np.float64)
 
 
 SLOPE = np.array([31.0, -47.0, 59.0])
 
 
 @given(affine=affines(), point=st.tuples(*[st.floats(-50, 50)] * 3))
-def test_index_and_lps_are_inverse_to_each_other(affine, point):
+def test_index_and_lps_are_inverse_to_each_other(
+    affine: NDArray[np.float64], point: tuple[float, float, float]
+) -> None:
     volume = Volume(np.zeros((2, 2, 2), np.int16), affine, 1.0)
     np.testing.assert_allclose(volume.to_index(volume.to_lps(np.array(point))), point, atol=1e-6)
 
 
 @settings(deadline=None)
 @given(affine=affines(), other=affines())
-def test_sampling_a_sheared_volume_on_any_grid_keeps_every_point_in_its_place(affine, other):
+def test_sampling_a_sheared_volume_on_any_grid_keeps_every_point_in_its_place(
+    affine: NDArray[np.float64], other: NDArray[np.float64]
+) -> None:
     volume = ramp(affine, (12, 13, 14), SLOPE)
     centre = volume.to_lps(np.array([5.5, 6.0, 6.5]))
     grid_affine = other.copy()
     grid_affine[:3, :3] *= 0.3
     grid_affine[:3, 3] = centre - grid_affine[:3, :3] @ (1.5, 2.0, 2.5)
     grid = Grid((4, 5, 6), grid_affine)
-    index = volume.to_index(
-        np.moveaxis(np.indices(grid.shape), 0, -1) @ grid_affine[:3, :3].T + grid_affine[:3, 3]
-    )
+    index = volume.to_index(points(grid))
     inside = ((index >= 0) & (index <= np.array(volume.voxels.shape) - 1)).all(axis=-1)
     difference = sample(volume, grid) - expected(volume, grid, SLOPE)
     assert np.abs(difference[inside]).max(initial=0) <= 1.01
 
 
-def test_sampling_agrees_with_scipy():
+def test_sampling_agrees_with_scipy() -> None:
     rng = np.random.default_rng(3)
     volume = Volume(rng.integers(-1000, 2000, (9, 10, 11)).astype(np.int16), np.diag([2.0, 1.0, 1.5, 1]), 2.0)
     grid_affine = np.diag([1.1, 0.7, 0.9, 1])
     grid_affine[:3, 3] = (0.5, 0.3, 0.2)
     grid = Grid((10, 9, 8), grid_affine)
-    index = np.moveaxis(np.indices(grid.shape), 0, -1) @ grid_affine[:3, :3].T + grid_affine[:3, 3]
-    theirs = map_coordinates(volume.voxels.astype(float), np.moveaxis(volume.to_index(index), -1, 0), order=1)
+    index = np.moveaxis(volume.to_index(points(grid)), -1, 0)
+    theirs = map_coordinates(volume.voxels.astype(np.float64), index, order=1)
     np.testing.assert_allclose(sample(volume, grid), theirs, atol=0.51)
 
 
-def test_sampling_a_volume_on_its_own_grid_changes_nothing():
+def test_sampling_a_volume_on_its_own_grid_changes_nothing() -> None:
     rng = np.random.default_rng(4)
     affine = np.array(
         [[0.1, 0.2, 0.7, -200.3], [0.9, 0.7, -0.1, -59.7], [2.5, -0.3, 0.2, -679.8], [0, 0, 0, 1]]
@@ -86,7 +92,7 @@ def test_sampling_a_volume_on_its_own_grid_changes_nothing():
     np.testing.assert_array_equal(sample(volume, Grid((7, 8, 9), affine)), volume.voxels)
 
 
-def test_outside_the_volume_there_is_air():
+def test_outside_the_volume_there_is_air() -> None:
     volume = Volume(np.full((4, 4, 4), 100, np.int16), np.eye(4), 1.0)
     far = np.eye(4)
     far[:3, 3] = 100
@@ -105,7 +111,9 @@ def test_outside_the_volume_there_is_air():
     factors=st.tuples(*[st.integers(1, 4)] * 3),
     shape=st.tuples(*[st.integers(4, 11)] * 3),
 )
-def test_a_shrunken_volume_lies_where_the_whole_one_lay(affine, factors, shape):
+def test_a_shrunken_volume_lies_where_the_whole_one_lay(
+    affine: NDArray[np.float64], factors: tuple[int, int, int], shape: tuple[int, int, int]
+) -> None:
     volume = ramp(affine, shape, SLOPE)
     small = shrink(volume, factors)
     assert small.voxels.shape == tuple(size // factor for size, factor in zip(shape, factors, strict=True))
@@ -113,7 +121,7 @@ def test_a_shrunken_volume_lies_where_the_whole_one_lay(affine, factors, shape):
     np.testing.assert_allclose(small.voxels, expected(volume, own, SLOPE), atol=1.01)
 
 
-def test_shrinking_averages_without_a_bias():
+def test_shrinking_averages_without_a_bias() -> None:
     rng = np.random.default_rng(5)
     voxels = rng.integers(-1000, 1000, (8, 8, 8)).astype(np.int16)
     small = shrink(Volume(voxels, np.eye(4), 1.0), (2, 2, 2)).voxels
@@ -122,12 +130,12 @@ def test_shrinking_averages_without_a_bias():
     assert abs(float((small - true).mean())) < 0.15
 
 
-def test_spacing_is_the_length_of_each_step():
+def test_spacing_is_the_length_of_each_step() -> None:
     affine = np.array([[0, 0, 0.8, 0], [1.5, 0.7, 0, 0], [2.0, 0, 0, 0], [0, 0, 0, 1.0]])
     assert Volume(np.zeros((2, 2, 2), np.int16), affine, 1.0).spacing_mm == pytest.approx((2.5, 0.7, 0.8))
 
 
-def test_a_volume_cannot_be_written_to():
+def test_a_volume_cannot_be_written_to() -> None:
     volume = Volume(np.zeros((2, 2, 2), np.int16), np.eye(4), 1.0)
     with pytest.raises(ValueError, match="read-only"):
         volume.voxels[0, 0, 0] = 1
