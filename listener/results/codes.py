@@ -43,6 +43,7 @@ NOT_ANALYSED: Final = _private("NOTANALYSED", "Not analysed")
 
 # Concept names
 COMMENT: Final = _dcm("121106", "Comment")
+REMARK: Final = _private("REMARK", "Remark")
 CERTAINTY: Final = _dcm("111012", "Certainty of Finding")
 SUMMARY: Final = _dcm("111017", "CAD Processing and Findings Summary")
 SEVERITY: Final = _sct("246112005", "Severity")

@@ -36,7 +36,7 @@ def vertebra_group(
         measurements=_measurements(assessment, probability(assessment, least), finding),
         qualitative_evaluations=_evaluations(assessment, flagged, outcome),
     )
-    _complete(group, region, [sentence(finding, assessment, least)])
+    _complete(group, region, sentence(finding, assessment, least))
     return group
 
 
@@ -53,7 +53,7 @@ def coverage_group(outcome: Outcome, report: StudyReport, region: Region, key: R
         measurements=_coverage_measurements(outcome, report),
         qualitative_evaluations=evaluations,
     )
-    _complete(group, region, [wording.coverage_sentence(outcome), *wording.remarks(report)])
+    _complete(group, region, wording.coverage_sentence(outcome), wording.remarks(report))
     return group
 
 
@@ -152,10 +152,11 @@ def _image_region(region: Region) -> sr.ImageRegion:
     return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, region.polygon, _source(region))
 
 
-def _complete(group: Group, region: Region, comments: Sequence[str]) -> None:
+def _complete(group: Group, region: Region, comment: str, remarks: Sequence[str] = ()) -> None:
     """Give the first number the region's coordinates, and the group its texts.
 
     highdicom builds TID 1410 strictly and takes neither; the template is extensible and viewers need both.
+    There is one Comment, because viewers label the group with it.
     """
     content = group[0].ContentSequence
     numbers: list[Dataset] = [item for item in content if item.ValueType == "NUM"]
@@ -164,5 +165,5 @@ def _complete(group: Group, region: Region, comments: Sequence[str]) -> None:
             *number.get("ContentSequence", []),
             sr.CoordinatesForMeasurement(sr.GraphicTypeValues.POLYLINE, region.polygon, _source(region)),
         ]
-    for comment in comments:
-        content.append(sr.TextContentItem(codes.COMMENT, comment, sr.RelationshipTypeValues.CONTAINS))
+    for name, text in ((codes.COMMENT, comment), *((codes.REMARK, remark) for remark in remarks)):
+        content.append(sr.TextContentItem(name, text, sr.RelationshipTypeValues.CONTAINS))

@@ -31,18 +31,18 @@ class Region:
 def vertebra_region(finding: VertebraFinding, volume: Volume) -> Region:
     """Return the box round a body on the slice nearest to its centre.
 
-    Its depth is measured: from the middle of the anterior to the middle of the posterior wall. The points lie
-    in the mid-sagittal plane and know nothing of the width, so that is the measured depth times what bodies
-    of the level have (`width_to_depth`).
+    Its depth is measured: from where the anterior to where the posterior wall meets the slice. The points lie
+    in the mid-sagittal plane and know nothing of the width, so that is the body's measured depth times what
+    bodies of the level have (`width_to_depth`).
     """
     assert finding.assessment is not None
     points = finding.assessment.height_points
-    corners = volume.to_index(_corners_mm(points, finding.level))
     centre = volume.to_index(_points(points).mean(axis=0))
     slice_index = int(np.clip(np.rint(centre[0]), 0, len(volume.sources) - 1))
-    low, high = corners[:, 1:].min(axis=0), corners[:, 1:].max(axis=0)
+    corners = volume.to_index(_corners_mm(points, finding.level, volume, slice_index))[:, 1:]
     rows, columns = volume.voxels.shape[1:]
-    return Region(volume.sources[slice_index], _box(low[::-1], high[::-1], columns, rows))
+    low, high = corners.min(axis=0)[::-1], corners.max(axis=0)[::-1]
+    return Region(volume.sources[slice_index], _box(low, high, columns, rows))
 
 
 def first_region(findings: Sequence[VertebraFinding], volume: Volume) -> Region:
@@ -83,19 +83,31 @@ def _points(points: HeightPoints) -> NDArray[np.float64]:
     )  # fmt: skip
 
 
-def _corners_mm(points: HeightPoints, level: str | None) -> NDArray[np.float64]:
-    """The four corners (4, 3) of the body at half height, LPS mm, with the margin."""
+def _corners_mm(
+    points: HeightPoints, level: str | None, volume: Volume, slice_index: int
+) -> NDArray[np.float64]:
+    """The four corners (4, 3) of the body on a slice, LPS mm, with the margin."""
     six = _points(points)
-    anterior, posterior = six[:2].mean(axis=0), six[4:].mean(axis=0)
-    depth_mm = float(np.linalg.norm(posterior - anterior))
-    backward = (posterior - anterior) / max(depth_mm, 1e-6)
+    through = six[4:].mean(axis=0) - six[:2].mean(axis=0)
+    depth_mm = float(np.linalg.norm(through))
+    backward = through / max(depth_mm, 1e-6)
     upward = six[0::2].mean(axis=0) - six[1::2].mean(axis=0)
     sideward = np.cross(backward, upward)
     length = float(np.linalg.norm(sideward))
     sideward = sideward / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
     half = depth_mm * width_to_depth(level) / 2 + MARGIN_MM
-    ends = (anterior - MARGIN_MM * backward, posterior + MARGIN_MM * backward)
-    return np.array([end + sign * half * sideward for end in ends for sign in (-1, 1)])
+    front = _on_slice(six[0], six[1], volume, slice_index) - MARGIN_MM * backward
+    back = _on_slice(six[4], six[5], volume, slice_index) + MARGIN_MM * backward
+    return np.array([end + sign * half * sideward for end in (front, back) for sign in (-1, 1)])
+
+
+def _on_slice(
+    superior: NDArray[np.float64], inferior: NDArray[np.float64], volume: Volume, slice_index: int
+) -> NDArray[np.float64]:
+    """Where a wall meets a slice, or its end nearest to it: a tilted body is deeper there than across."""
+    above, below = volume.to_index(superior)[0], volume.to_index(inferior)[0]
+    share = 0.5 if above == below else np.clip((slice_index - below) / (above - below), 0, 1)
+    return np.asarray(inferior + share * (superior - inferior), dtype=np.float64)
 
 
 def _box(low: NDArray[np.float64], high: NDArray[np.float64], columns: int, rows: int) -> NDArray[np.float64]:
