@@ -62,7 +62,7 @@ class Shapes:
     ----------
     levels : uint8 (n,), index in ``LEVELS`` of each source vertebra
     outlines : float32 (n, 48), radius of the body's wall over that of its ellipse, from left over posterior
-    arches : int8 (n, 36, 46, 56), packed signed distance of everything but the body, vertebra frame (z, y, x)
+    arches : int8 (n, 36, 52, 56), packed signed distance of everything but the body, vertebra frame (z, y, x)
     sacrum, hips : int8 packed signed distance, LPS from the centre of S1, 3 mm steps, first voxel at ``…_origin_mm``
     """
 
@@ -83,12 +83,19 @@ def shapes() -> Shapes:
         return Shapes(
             archive["level"],
             _relative_outlines(radii, archive["level"]),
-            archive["arch"],
+            _behind_the_body(archive["arch"], archive["level"]),
             archive["sacrum"],
             archive["sacrum_origin_mm"],
             archive["hips"],
             archive["hips_origin_mm"],
         )
+
+
+def _behind_the_body(arches: NDArray[np.int8], levels: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Arches without the scraps of body that are left in front (C1 and C2 are whole)."""
+    front = int((-4 - ARCH_ORIGIN_MM[1]) / ARCH_STEP_MM)
+    arches[levels >= 2, :, :front] = 127
+    return arches
 
 
 def _relative_outlines(radii: NDArray[np.float32], levels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 ANGLES = 48
 ROWS = np.linspace(-0.8, 0.8, 9)
 ARCH_STEP_MM = 2.0
-ARCH_SHAPE = (36, 46, 56)
+ARCH_SHAPE = (36, 52, 56)
 """(z, y, x) of the arch's lattice; its origin is ARCH_ORIGIN_MM in the vertebra's frame."""
 ARCH_ORIGIN_MM = (-42.0, -24.0, -55.0)
 SDF_UNIT_MM = 1 / 16

@@ -115,7 +115,24 @@ def paint_vertebra(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: 
 
 
 def render(scene: Scene, grid: Grid) -> NDArray[np.int16]:
-    """The scene on ``grid``: int16 HU without noise; the same scene and grid give the same voxels."""
+    """The scene on ``grid``: int16 HU without noise; the same scene and grid give the same voxels.
+
+    Where voxels are much longer in one direction (thick slices), several layers are painted and averaged.
+    """
+    spacing = np.linalg.norm(grid.affine[:3, :3], axis=0)
+    layers = np.maximum(np.round(spacing / np.maximum(1.6 * spacing.min(), 1.3)), 1).astype(int)
+    affine = grid.affine.copy()
+    affine[:3, :3] /= layers
+    affine[:3, 3] -= affine[:3, :3] @ ((layers - 1) / 2)
+    slices, rows, columns = (int(size * count) for size, count in zip(grid.shape, layers, strict=True))
+    hu = _paint(scene, Grid((slices, rows, columns), affine))
+    if (layers > 1).any():
+        a, b, c = grid.shape
+        hu = hu.reshape(a, layers[0], b, layers[1], c, layers[2]).mean((1, 3, 5))
+    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+
+
+def _paint(scene: Scene, grid: Grid) -> Array32:
     hu = paint_soft_tissue(scene.trunk, grid)
     paint_discs(hu, grid, scene.vertebrae, scene.discs)
     paint_skeleton(hu, scene.trunk, scene.vertebrae, scene.bones[-1].trabecular_hu, grid)
@@ -123,7 +140,7 @@ def render(scene: Scene, grid: Grid) -> NDArray[np.int16]:
         if vertebra.level != "S1":
             paint_vertebra(hu, grid, vertebra, bone, scene.texture_seed + 7 * i)
     paint_features(hu, grid, (feature for found in scene.features for feature in found))
-    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+    return hu
 
 
 def body_mask(scene: Scene, grid: Grid) -> NDArray[np.uint8]:

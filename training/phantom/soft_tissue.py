@@ -1,5 +1,7 @@
 """A trunk and a grid in; skin, fat, muscle, lungs, vessels and organs painted on the grid out."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -43,6 +45,7 @@ def paint_soft_tissue(trunk: Trunk, grid: Grid) -> Array32:
     lattice.blend((slice(None),) * 3, -outside, -1000.0)
     _paint_shoulders(lattice, trunk)
     _paint_table(lattice, trunk)
+    _paint_strands(lattice, trunk)
     return bring_to(grid, lattice)
 
 
@@ -105,7 +108,27 @@ def _paint_thorax(lattice: Lattice, trunk: Trunk) -> None:
 
 def lung_texture(lattice: Lattice, region: Region, seed: int) -> Array32:
     """HU that vessels and bronchi add inside the lungs, by place."""
-    tile = _vessels(seed % 3)
+    return _tiled(lattice, region, _vessels(seed % 3))
+
+
+@lru_cache(maxsize=3)
+def _vessels(seed: int) -> Array32:
+    """Periodic tile at 2.5 mm: thin bright ridges where two smooth fields both cross zero."""
+    rng = np.random.default_rng(100 + seed)
+    a, b = (ndimage.gaussian_filter(rng.normal(size=(60, 52, 56)), 2.6, mode="wrap") for _ in range(2))
+    ridge = np.exp(-((a / a.std()) ** 2 + (b / b.std()) ** 2) / 0.05)
+    return np.asarray(ridge * 700, dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _strands() -> Array32:
+    """Periodic tile at 2.5 mm: thin sheets of fat between bundles of muscle, 0 to 1."""
+    rng = np.random.default_rng(99)
+    field = ndimage.gaussian_filter(rng.normal(size=(50, 54, 58)), (5, 1.8, 1.8), mode="wrap")
+    return np.asarray(np.exp(-((field / field.std() / 0.25) ** 2)), dtype=np.float32)
+
+
+def _tiled(lattice: Lattice, region: Region, tile: Array32) -> Array32:
     index = [
         (np.rint(a[part] / 2.5).astype(int) % n)
         for a, part, n in zip((lattice.z, lattice.y, lattice.x), region, tile.shape, strict=True)
@@ -113,17 +136,12 @@ def lung_texture(lattice: Lattice, region: Region, seed: int) -> Array32:
     return tile[np.ix_(*index)]
 
 
-_TILES: dict[int, Array32] = {}
-
-
-def _vessels(seed: int) -> Array32:
-    """Periodic tile at 2.5 mm: thin bright ridges where two smooth fields both cross zero."""
-    if seed not in _TILES:
-        rng = np.random.default_rng(100 + seed)
-        a, b = (ndimage.gaussian_filter(rng.normal(size=(48, 48, 48)), 2.6, mode="wrap") for _ in range(2))
-        ridge = np.exp(-((a / a.std()) ** 2 + (b / b.std()) ** 2) / 0.05)
-        _TILES[seed] = (ridge * 700).astype(np.float32)
-    return _TILES[seed]
+def _paint_strands(lattice: Lattice, trunk: Trunk) -> None:
+    """Fat between the bundles of muscle behind the spine and in the wall, more of it in old people."""
+    region: Region = (slice(None), slice(None), slice(None))
+    hu = lattice.hu
+    muscle = (hu > trunk.muscle_hu - 8) & (hu < trunk.muscle_hu + 8) & (lattice.v > 0)
+    hu -= muscle * np.float32(25 + 90 * trunk.organs[8]) * _tiled(lattice, region, _strands())
 
 
 def _ellipsoid(
