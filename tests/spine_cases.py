@@ -45,7 +45,7 @@ NUMBERS = {
 """Probabilities of at least grade 1, 2, 3, and height loss."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """What `build_results` is given."""
 
@@ -54,14 +54,19 @@ class Study:
     headers: tuple[Dataset, ...]
 
     def results(self) -> tuple[Result, ...]:
-        """Build this study's results."""
-        return build_results(self.report, self.volume, self.headers, CREATED_AT, Product("1.2.3"))
+        """This study's results, built once."""
+        return _built(self)
 
     def document(self) -> Dataset:
         """Build its Structured Report alone."""
         return structured_report(
             statement_of(self.report, self.volume, self.headers, CREATED_AT, Product("1.2.3"))
         )
+
+
+@cache
+def _built(study: Study) -> tuple[Result, ...]:
+    return build_results(study.report, study.volume, study.headers, CREATED_AT, Product("1.2.3"))
 
 
 def centre_mm(i: int) -> Point:

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from listener.results.overview import draw_overview
 from listener.results.reformat import sagittal_view
 
 
+@cache
 def drawn(study: Study) -> NDArray[np.uint8]:
     return draw_overview(study.report, outcome_of(study.report), study.volume, Product("1.2.3"))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
@@ -77,6 +77,7 @@ def test_bytes_that_break_their_character_set_and_values_that_break_their_type_s
         assert result.get_item(PATIENT_WEIGHT).value == b"70,5"
 
 
+@settings(max_examples=25, deadline=None)
 @given(name=st.text(st.characters(exclude_categories=["C"], exclude_characters="\\^="), max_size=40))
 def test_any_name_in_unicode_arrives(name: str) -> None:
     read = as_read(minimal(SpecificCharacterSet="ISO_IR 192", PatientName=name), ExplicitVRLittleEndian)

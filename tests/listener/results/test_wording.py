@@ -1,7 +1,7 @@
 """What a radiologist reads."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from spine_cases import Study, study_of, vertebra
 
@@ -20,6 +20,7 @@ def test_a_certainty_is_never_told_as_none_or_all(share: float) -> None:
     assert wording.percent(share) not in ("0%", "100%")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_foreign_text_becomes_one_line_of_ascii(text: str) -> None:
     told = wording.plain(text)
