@@ -64,7 +64,7 @@ def rib(trunk: Trunk, number: int, side: int, placed: Placed) -> Tube:
     turn = np.radians(np.arange(24, max(reach, 30), 5.0))
     level = T1 + number - 1.2 + 0 * turn
     # Ribs fall towards the front; the fall sets at which level the cage's width is read, so go round twice.
-    steep = np.interp(number, [1, 3, 7, 10, 12], [34, 62, 92, 88, 40]) * trunk.rib_tilt
+    steep = np.interp(number, [1, 3, 7, 10, 12], [34, 62, 92, 98, 120]) * trunk.rib_tilt
     fall = steep * (turn / np.pi) ** 1.1 * np.interp(number, [1, 7, 12], [1.0, 1.0, 1.5])
     level = trunk.level_at(height - fall)
     half_width, half_depth = trunk.cage_at(level)
