@@ -25,8 +25,7 @@ def show(settings: Settings) -> None:
         table.add_row("destination", "[yellow]none: results stay in the folder")
     table.add_row("model", f"{identity.name} {identity.version} ({identity.weights_sha256[:12]})")
     table.add_row("folder", str(settings.folder))
-    if settings.report.research_use_only:
-        table.add_row("use", "[yellow]for research use only")
+    table.add_row("use", "[yellow]for research use only")
     Console(stderr=True).print(Panel(table, title=f"{MANUFACTURER} {__version__}", expand=False))
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from datetime import UTC, datetime
 
 import structlog
+
 from listener.errors import DamagedFile, RegistryUnavailable
 from listener.registry import Registry
 from listener.results.identity import MANUFACTURER

@@ -5,6 +5,7 @@ what becomes of an instance is decided here. A success answer means that the byt
 """
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Protocol
 
 import structlog
@@ -91,7 +92,7 @@ class _Provider:
         """Turn away a known title that calls from another address: titles are names, not proof."""
         request = event.assoc.requestor.primitive
         assert request is not None
-        address = event.assoc.requestor.address
+        address = ip_address(event.assoc.requestor.address)
         if self._settings.callers == "any":
             return
         admitted = any(
@@ -99,7 +100,9 @@ class _Provider:
             for caller in self._settings.callers
         )
         if not admitted:
-            log.warning("caller not admitted", calling_ae_title=repr(request.calling_ae_title), host=address)
+            log.warning(
+                "caller not admitted", calling_ae_title=repr(request.calling_ae_title), host=str(address)
+            )
             request.calling_ae_title = _NOBODY + "!"
 
     def rejected(self, event: Event) -> None:

@@ -1,13 +1,25 @@
 """One TOML file (and environment overrides) in; frozen, checked settings out."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from listener.errors import SettingsError
+
+_OTHER_VARIABLES = ("settings", "test_data")
+"""FAINTLINE_SETTINGS names the settings file, FAINTLINE_TEST_DATA the tests' data."""
 
 
 def _is_ae_title(text: str) -> str:
@@ -32,8 +44,8 @@ class Caller(_Section):
 
     ae_title: AETitle
     """The calling AE title it uses."""
-    host: str | None = None
-    """Its address; leave it out to accept the title from everywhere (AE titles are names, not proof)."""
+    host: IPvAnyAddress | None = None
+    """Its IP address; leave it out to accept the title from everywhere (AE titles are names, not proof)."""
 
 
 class Receiver(_Section):
@@ -65,7 +77,7 @@ class Worker(_Section):
     threads: int = Field(default=0, ge=0)
     """CPU threads of each process; 0 shares the machine's cores evenly."""
     bundle: Path | None = None
-    """Folder of the model bundle; leave it out for the one that Faintline ships."""
+    """Folder of the model bundle, relative to the settings file; leave it out for the one Faintline ships."""
     time_limit_seconds: float = Field(default=900, gt=0)
     """A study that takes longer is given up like one whose process died."""
     attempts: int = Field(default=3, ge=1)
@@ -79,8 +91,6 @@ class Report(_Section):
 
     flag_grade: Literal[1, 2, 3] = 2
     """The least Genant grade that is flagged; milder deformities are listed as possible."""
-    research_use_only: bool = True
-    """Mark every result FOR RESEARCH USE ONLY."""
 
 
 class Delivery(_Section):
@@ -193,12 +203,28 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from None
+    _demand_known_environment()
     try:
         settings = Settings(**content)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(path, fault) for fault in error.errors())) from None
-    folder = (path.absolute().parent / settings.folder).resolve()
-    return settings.model_copy(update={"folder": folder})
+    return _anchored(settings, path.absolute().parent)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Take relative paths from the folder of the settings file, not from wherever the command runs."""
+    worker = settings.worker
+    if worker.bundle is not None:
+        worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
+    return settings.model_copy(update={"folder": (folder / settings.folder).resolve(), "worker": worker})
+
+
+def _demand_known_environment() -> None:
+    """A misspelt override must not be ignored in silence; deeper misspellings fail with the file's keys."""
+    for name in os.environ:
+        section = name.removeprefix("FAINTLINE_").split("__")[0].lower()
+        if name.startswith("FAINTLINE_") and section not in (*Settings.model_fields, *_OTHER_VARIABLES):
+            raise SettingsError(f"environment variable {name}: unknown key {section}")
 
 
 def _explain(path: Path, fault: Any) -> str:

@@ -65,7 +65,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    yield from serve(tmp_path, [Caller(ae_title="PACS", host="127.0.0.1")])
+    yield from serve(tmp_path, [Caller.model_validate({"ae_title": "PACS", "host": "127.0.0.1"})])
 
 
 def serve(folder: Path, callers: list[Caller]) -> Iterator[Node]:
@@ -129,7 +129,7 @@ def test_wrong_ae_titles_are_rejected(node: Node, calling: str, called: str) -> 
 
 
 def test_a_known_title_from_another_address_is_rejected(tmp_path: Path) -> None:
-    for node in serve(tmp_path, [Caller(ae_title="PACS", host="192.0.2.1")]):
+    for node in serve(tmp_path, [Caller.model_validate({"ae_title": "PACS", "host": "192.0.2.1"})]):
         assert node.associate().is_rejected
 
 

@@ -35,7 +35,7 @@ def test_the_names_users_know_are_read(tmp_path: Path) -> None:
         )
     )
     assert settings.folder == tmp_path / "var"
-    assert settings.receiver.callers != "any" and settings.receiver.callers[0].host == "127.0.0.1"
+    assert settings.receiver.callers != "any" and str(settings.receiver.callers[0].host) == "127.0.0.1"
     assert settings.destination("pacs") is not None and settings.destination("other") is None
 
 
@@ -49,6 +49,7 @@ def test_the_names_users_know_are_read(tmp_path: Path) -> None:
         ("[receiver]\nae_title = 'MORE THAN SIXTEEN'", "receiver.ae_title"),
         ("[receiver]\ncallers = 'some'", "receiver.callers"),
         ("[[destinations]]\nname = 'a'", "destinations.0.ae_title"),
+        ("[receiver]\ncallers = [{ ae_title = 'A', host = 'pacs.example' }]", "receiver.callers"),
         ("folder = ", "Invalid value"),
     ],
 )
@@ -74,3 +75,21 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     settings = load_settings(path)
     assert settings.receiver.port == 2222
     assert settings.receiver.quiet_seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [("FAINTLINE_RECIEVER__PORT", "reciever"), ("FAINTLINE_RECEIVER__PROT", "receiver.prot")],
+)
+def test_a_misspelt_override_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, named: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=named):
+        load_settings(write(tmp_path, ""))
+
+
+def test_relative_paths_are_taken_from_the_settings_file(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, "folder = 'var'\n[worker]\nbundle = 'mine'"))
+    assert settings.folder == tmp_path / "var"
+    assert settings.worker.bundle == tmp_path / "mine"
