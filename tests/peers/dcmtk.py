@@ -64,8 +64,14 @@ def storescp(
     port = port or free_port()
     program = [find_program("storescp"), "+B", *options]
     command = [*program, "-aet", ae_title, "-od", str(folder), str(port)]
-    with running(command, folder.with_suffix(".log")):
-        wait_until(lambda: port_answers(port), "storescp listens")
+    log = folder.with_suffix(".log")
+    with running(command, log) as process:
+
+        def listens() -> bool:
+            assert process.poll() is None, log.read_text()
+            return port_answers(port)
+
+        wait_until(listens, "storescp listens")
         yield Address(port, called=ae_title)
 
 

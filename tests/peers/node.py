@@ -209,9 +209,9 @@ def _plays(process: psutil.Process, role: str) -> bool:
 
 
 @contextmanager
-def node(folder: Path, pacs_port: int, quiet_seconds: float = 1.5) -> Iterator[Node]:
-    """A running node with one destination; it ends with the block, whatever the test did to it."""
-    made = Node(folder, {"pacs": pacs_port}, quiet_seconds)
+def node(folder: Path, destinations: dict[str, int]) -> Iterator[Node]:
+    """A running node with these destinations; it ends with the block, whatever the test did to it."""
+    made = Node(folder, destinations)
     try:
         yield made.start()
     finally:

@@ -140,12 +140,12 @@ def _patient_and_study(name: str, modality: str, sop_class: str, index: int) -> 
     image.SeriesInstanceUID = generate_uid(entropy_srcs=[name, modality, "series"])
     image.FrameOfReferenceUID = generate_uid(entropy_srcs=[name, "frame"])
     image.PositionReferenceIndicator = ""
-    image.PatientName, image.PatientID = SENTINEL_NAME, f"{SENTINEL_ID}-{name}"
+    image.PatientName, image.PatientID = SENTINEL_NAME, f"{SENTINEL_ID}-{name}"[:64]
     image.PatientBirthDate, image.PatientSex, image.PatientAge = "19400102", "F", "086Y"
     image.StudyID, image.AccessionNumber, image.ReferringPhysicianName = "1", f"ACC{name}"[:16], ""
     image.StudyDate = image.SeriesDate = image.ContentDate = image.AcquisitionDate = "20260102"
     image.StudyTime = image.SeriesTime = image.ContentTime = image.AcquisitionTime = "101112"
-    image.StudyDescription, image.SeriesDescription = f"{modality} {name}", f"{modality} axial"
+    image.StudyDescription, image.SeriesDescription = f"{modality} {name}"[:64], f"{modality} axial"
     image.Modality, image.Manufacturer = modality, "Faintline tests"
     image.SeriesNumber, image.AcquisitionNumber, image.InstanceNumber = 2, 1, index + 1
     image.file_meta = FileMetaDataset()

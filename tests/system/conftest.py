@@ -1,7 +1,6 @@
-"""One hospital for the whole run, fresh nodes for the tests that kill them."""
+"""One hospital for the whole run, and one more node for the tests that kill it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,18 +23,11 @@ def pacs(shared_hospital: Hospital) -> Orthanc:
     return shared_hospital.pacs
 
 
-@pytest.fixture
-def fresh_node(pacs: Orthanc, tmp_path: Path) -> Iterator[Node]:
-    """A node of the test's own that delivers to the shared PACS; free to be killed."""
-    with node(tmp_path / "node", pacs.dicom_port) as made:
+@pytest.fixture(scope="session")
+def mortal_node(pacs: Orthanc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A second node that delivers to the same PACS: free to be killed, left running by every test."""
+    with node(tmp_path_factory.mktemp("mortal"), {"pacs": pacs.dicom_port}) as made:
         yield made
-
-
-@pytest.fixture
-def hospitals(tmp_path: Path) -> Iterator[Callable[[], Hospital]]:
-    """Makes a hospital of the test's own, whose PACS may be stopped."""
-    with ExitStack() as running:
-        yield lambda: running.enter_context(hospital(tmp_path / "hospital"))
 
 
 @pytest.fixture

@@ -38,12 +38,10 @@ def strike(node: Node, victim: Victim) -> None:
         node.wait_until_answering()
 
 
-def in_spool(node: Node) -> set[str]:
-    """SOP Instance UIDs of the readable files in the spool."""
-    return {
-        str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
-        for path in node.spool.rglob("*.dcm")
-    }
+def in_spool(node: Node, study: Study) -> set[str]:
+    """SOP Instance UIDs of the study's files in the spool, all of them readable."""
+    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in node.spool.rglob("*.dcm")]
+    return {str(header.SOPInstanceUID) for header in headers if header.StudyInstanceUID == study.uid}
 
 
 def send_until_it_breaks(node: Node, study: Study, kill: Callable[[], object], after: int) -> list[str]:
@@ -70,72 +68,72 @@ def send_until_it_breaks(node: Node, study: Study, kill: Callable[[], object], a
 
 @pytest.mark.parametrize("victim", ["receiver", "supervisor", "everything"])
 def test_killed_while_receiving_nothing_acknowledged_is_lost(
-    fresh_node: Node, pacs: Orthanc, tmp_path: Path, victim: Victim
+    mortal_node: Node, pacs: Orthanc, tmp_path: Path, victim: Victim
 ) -> None:
     study = tiny_ct(tmp_path / "study", f"receiving-{victim}", slices=400)
     kills = {
-        "receiver": lambda: fresh_node.kill_role("receiver"),
-        "supervisor": fresh_node.kill_supervisor,
-        "everything": fresh_node.kill_all,
+        "receiver": lambda: mortal_node.kill_role("receiver"),
+        "supervisor": mortal_node.kill_supervisor,
+        "everything": mortal_node.kill_all,
     }
-    acknowledged = send_until_it_breaks(fresh_node, study, kills[victim], after=40)
+    acknowledged = send_until_it_breaks(mortal_node, study, kills[victim], after=40)
     assert 40 <= len(acknowledged) < 400, "the kill came too early or too late to prove anything"
     if victim == "receiver":
-        fresh_node.wait_until_answering()
+        mortal_node.wait_until_answering()
     else:
-        wait_until(lambda: not port_answers(fresh_node.port), "the old receiver is gone")
-        fresh_node.restart()
-    assert set(acknowledged) <= in_spool(fresh_node)
-    assert not list((fresh_node.spool / ".incoming").iterdir()), "half-written files were left"
-    assert dcmtk.dcmsend(fresh_node.address, study.folder).returncode == 0
-    answer = wait_for_answer(pacs, study.uid)
+        wait_until(lambda: not port_answers(mortal_node.port), "the old receiver is gone")
+        mortal_node.restart()
+    assert set(acknowledged) <= in_spool(mortal_node, study)
+    assert not list((mortal_node.spool / ".incoming").iterdir()), "half-written files were left"
+    assert dcmtk.dcmsend(mortal_node.address, study.folder).returncode == 0
+    answer = wait_for_answer(pacs, mortal_node, study.uid)
     assert answer.report.StudyInstanceUID == study.uid
-    assert len(in_spool(fresh_node)) == 400
+    assert len(in_spool(mortal_node, study)) == 400
 
 
 @pytest.mark.parametrize("victim", ["dispatcher", "everything"])
 def test_killed_after_the_acknowledgement_the_study_is_answered_once(
-    fresh_node: Node, pacs: Orthanc, tmp_path: Path, victim: Victim
+    mortal_node: Node, pacs: Orthanc, tmp_path: Path, victim: Victim
 ) -> None:
     study = tiny_ct(tmp_path / "study", f"quiet-{victim}")
-    assert dcmtk.dcmsend(fresh_node.address, study.folder).returncode == 0
-    strike(fresh_node, victim)
-    delivered_once(fresh_node, pacs, study)
+    assert dcmtk.dcmsend(mortal_node.address, study.folder).returncode == 0
+    strike(mortal_node, victim)
+    delivered_once(mortal_node, pacs, study)
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("victim", ["worker", "supervisor", "everything"])
 def test_killed_while_screening_the_study_is_answered_once(
-    fresh_node: Node, pacs: Orthanc, spine_ct: Study, victim: Victim
+    mortal_node: Node, pacs: Orthanc, spine_ct: Study, victim: Victim
 ) -> None:
-    assert dcmtk.dcmsend(fresh_node.address, spine_ct.folder).returncode == 0
-    fresh_node.wait_for_state(spine_ct.uid, "screening")
-    strike(fresh_node, victim)
-    study = delivered_once(fresh_node, pacs, spine_ct)
+    assert dcmtk.dcmsend(mortal_node.address, spine_ct.folder).returncode == 0
+    mortal_node.wait_for_state(spine_ct.uid, "screening")
+    strike(mortal_node, victim)
+    study = delivered_once(mortal_node, pacs, spine_ct)
     assert study.attempts == 2
 
 
 @pytest.mark.parametrize("victim", ["dispatcher", "supervisor"])
 def test_killed_while_delivering_each_result_arrives_once(
-    fresh_node: Node, pacs: Orthanc, tmp_path: Path, victim: Victim
+    mortal_node: Node, pacs: Orthanc, tmp_path: Path, victim: Victim
 ) -> None:
     study = tiny_ct(tmp_path / "study", f"delivery-{victim}")
-    assert dcmtk.dcmsend(fresh_node.address, study.folder).returncode == 0
-    fresh_node.wait_for_state(study.uid, "delivering", "done")
-    strike(fresh_node, victim)
-    delivered_once(fresh_node, pacs, study)
+    assert dcmtk.dcmsend(mortal_node.address, study.folder).returncode == 0
+    mortal_node.wait_for_state(study.uid, "delivering", "done")
+    strike(mortal_node, victim)
+    delivered_once(mortal_node, pacs, study)
 
 
 def test_a_worker_that_always_dies_parks_the_study_and_the_next_one_is_screened(
-    fresh_node: Node, pacs: Orthanc, spine_ct: Study, tmp_path: Path
+    mortal_node: Node, pacs: Orthanc, spine_ct: Study, tmp_path: Path
 ) -> None:
     other = tiny_ct(tmp_path / "other", "after-the-poison")
-    assert dcmtk.dcmsend(fresh_node.address, spine_ct.folder).returncode == 0
-    with killing_whenever(fresh_node, lambda: fresh_node.is_in(spine_ct.uid, "screening")):
-        parked = fresh_node.wait_for_state(spine_ct.uid, "parked")
+    assert dcmtk.dcmsend(mortal_node.address, spine_ct.folder).returncode == 0
+    with killing_whenever(mortal_node, lambda: mortal_node.is_in(spine_ct.uid, "screening")):
+        parked = mortal_node.wait_for_state(spine_ct.uid, "parked")
     assert "died" in parked.reason
-    assert dcmtk.dcmsend(fresh_node.address, other.folder).returncode == 0
-    wait_for_answer(pacs, other.uid)
+    assert dcmtk.dcmsend(mortal_node.address, other.folder).returncode == 0
+    wait_for_answer(pacs, mortal_node, other.uid)
     assert pacs.count(spine_ct.uid, "SR") == 0
 
 
@@ -161,8 +159,8 @@ def killing_whenever(node: Node, condition: Callable[[], bool]) -> Iterator[None
 
 def delivered_once(node: Node, pacs: Orthanc, study: Study) -> StudyRow:
     """Wait until the PACS has one report and one picture and the node knows it; its word on the study."""
-    wait_for_answer(pacs, study.uid)
+    wait_for_answer(pacs, node, study.uid)
     row = node.wait_for_state(study.uid, "done")
     assert len(row.deliveries) == 2
-    assert len(in_spool(node)) == len(study.paths)
+    assert len(in_spool(node, study)) == len(study.paths)
     return row
