@@ -48,8 +48,8 @@ class Note:
 
     @property
     def height(self) -> float:
-        """In pixels."""
-        return LEADING * (self.size + DETAIL_SIZE * len(self.details))
+        """In pixels, with the room below it."""
+        return LEADING * (self.size + DETAIL_SIZE * len(self.details)) + (GAP if self.details else GAP / 2)
 
 
 def notes(outcome: Outcome, flag_grade: Grade, possible_grade: Grade, width: float) -> tuple[Note, ...]:
@@ -68,17 +68,17 @@ def spread(wanted: Sequence[float], heights: Sequence[float], top: float, bottom
     for want, height in zip(wanted, heights, strict=True):
         at = max(at, want)
         tops.append(at)
-        at += height + GAP
+        at += height
     limit = bottom
     for i in reversed(range(len(tops))):
         tops[i] = min(tops[i], limit - heights[i])
-        limit = tops[i] - GAP
+        limit = tops[i]
     return tops
 
 
 def fitted(full: Sequence[Note], room: float) -> tuple[Note, ...]:
     """Return the notes as they are if they fit into ``room`` pixels, or each in one line."""
-    if sum(note.height + GAP for note in full) <= room:
+    if sum(note.height for note in full) <= room:
         return tuple(full)
     return tuple(replace(note, title=note.short, details=(), size=SHORT_SIZE) for note in full)
 

@@ -45,7 +45,7 @@ NOTES_BOTTOM: Final = 838
 FOOT_TOP: Final = 868
 LEVEL_SIZE: Final = 17.0
 AMBER: Final[Colour] = (255, 191, 71)
-WINDOW_HU: Final = (-250.0, 1150.0)
+WINDOW_HU: Final = (-220.0, 1000.0)
 """Black and white of the bone window: narrow enough to show porous bodies."""
 MOST_SERIES: Final = 12
 HALF_BODY_MM: Final = 15.0
@@ -110,7 +110,7 @@ def _anatomy(canvas: Canvas, view: SagittalView) -> None:
     middle = PANEL_TOP + PANEL_ROWS / 2
     canvas.text("A", (PANEL_LEFT + 16, middle), 20, PLAIN, anchor="mm", halo=1.5)
     canvas.text("P", (PANEL_LEFT + PANEL_COLUMNS - 16, middle), 20, PLAIN, anchor="mm", halo=1.5)
-    right, foot = PANEL_LEFT + PANEL_COLUMNS - 24, PANEL_TOP + PANEL_ROWS - 34
+    right, foot = PANEL_LEFT + PANEL_COLUMNS - 24, PANEL_TOP + PANEL_ROWS - 16
     canvas.line([(right - 50 / view.pixel_mm, foot), (right, foot)], 2, PLAIN)
     canvas.text("5 cm", (right, foot - 7), 13, PLAIN, anchor="rs", halo=1.5)
 

@@ -16,10 +16,11 @@ from pydicom.dataset import Dataset
 from spine_cases import Study, spine, study_of, vertebra, volume_of
 
 from inference.findings import Grade
+from inference.levels import LUMBAR, THORACIC
 from listener.results.identity import Product
-from listener.results.notes import GAP, GRADE_COLOURS, fitted, notes, spread
+from listener.results.notes import GRADE_COLOURS, fitted, notes, spread
 from listener.results.outcome import outcome_of
-from listener.results.overview import draw_overview
+from listener.results.overview import NOTES_BOTTOM, draw_overview
 from listener.results.reformat import sagittal_view
 
 
@@ -106,7 +107,7 @@ def test_notes_never_touch_and_stay_inside(wanted: list[tuple[float, float]]) ->
     tops = spread([want for want, _ in wanted], heights, 200, 860)
     edges = [(top, top + height) for top, height in zip(tops, heights, strict=True)]
     assert all(top >= 200 - 1e-6 and foot <= 860 + 1e-6 for top, foot in edges)
-    assert all(after[0] - before[1] >= GAP - 1e-6 for before, after in pairwise(edges))
+    assert all(after[0] - before[1] >= -1e-6 for before, after in pairwise(edges))
 
 
 def test_many_notes_shrink_to_one_line_each_and_lose_no_number() -> None:
@@ -114,3 +115,10 @@ def test_many_notes_shrink_to_one_line_each_and_lose_no_number() -> None:
     shown = fitted(notes(outcome_of(report), Grade.MODERATE, Grade.MILD, 440), 200)
     assert [note.details for note in shown] == [()] * 5
     assert "Genant 3" in shown[0].title and "47%" in shown[0].title and ">99%" in shown[0].title
+
+
+def test_a_note_for_every_level_of_the_spine_fits_beside_the_picture() -> None:
+    whole = tuple(replace(vertebra(0, Grade.SEVERE), level=level) for level in (*THORACIC, *LUMBAR))
+    report = replace(study_of("negative").report, findings=whole)
+    shown = fitted(notes(outcome_of(report), Grade.MODERATE, Grade.MILD, 440), 600)
+    assert sum(note.height for note in shown) <= NOTES_BOTTOM - 300
