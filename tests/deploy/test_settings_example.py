@@ -17,8 +17,8 @@ HEAD = """\
 #
 #     faintline serve --settings faintline.toml
 #
-# What you leave out has its default. An unknown key or a bad value is an error that names the key.
-# An environment variable wins over the file; sections are joined by two underscores, lists are JSON:
+# What you leave out has its default. An environment variable wins over the file; sections are joined by two
+# underscores, lists are JSON. An unknown key or a bad value is an error that names the key.
 #
 #     FAINTLINE_RECEIVER__PORT=11113
 #     FAINTLINE_RECEIVER__CALLERS='[{"ae_title": "PACS", "host": "192.0.2.7"}]'
