@@ -1,13 +1,17 @@
 """deploy/conformance.md: classes, syntaxes, numbers and statuses of the statement are those of the code."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from deploy.generated import REPOSITORY, demand_part, table
 from highdicom.sr import CodedConcept
+from pydicom.datadict import dictionary_description
+from pydicom.multival import MultiValue
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 from pynetdicom import AE
+from spine_cases import study_of
 
 from listener import delivery, scp
 from listener.contexts import (
@@ -18,7 +22,7 @@ from listener.contexts import (
     supported_contexts,
 )
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, MAXIMUM_DEPTH
-from listener.results import capture, codes, identity, report, wording
+from listener.results import codes, identity
 from listener.settings import Delivery, Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME
 
@@ -33,6 +37,19 @@ YOUNGER_THAN_THE_DICTIONARY = {
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 NUMBERS = ("setting or property", "value")
+SHOWN = (
+    *(
+        "Modality",
+        "SeriesNumber",
+        "SeriesDescription",
+        "CompletionFlag",
+        "VerificationFlag",
+        "PreliminaryFlag",
+    ),
+    *("ConversionType", "ImageType", "ImageComments", "BurnedInAnnotation", "LossyImageCompression"),
+    *("PhotometricInterpretation", "BitsAllocated", "Rows", "Columns", "DerivationDescription"),
+)
+"""What the statement shows of the objects that are sent."""
 
 
 def _name(uid: str) -> str:
@@ -106,20 +123,20 @@ def test_the_contexts_that_are_proposed() -> None:
     demand_part(STATEMENT, "proposed", table(("SOP class", "UID", "transfer syntaxes"), rows))
 
 
-def test_the_series_that_results_are_sent_in() -> None:
-    head = ("attribute", "value")
-    for part, sop_class, modality, number, description in (
-        ("report", COMPREHENSIVE_3D_SR, "SR", report.SERIES_NUMBER, wording.REPORT_SERIES),
-        ("capture", SECONDARY_CAPTURE, "OT", capture.SERIES_NUMBER, wording.OVERVIEW_SERIES),
-    ):
-        rows = (
-            ("SOP class", f"{_name(sop_class)} ({sop_class})"),
-            ("Modality", modality),
-            ("Series Number", str(number)),
-            ("Series Description", description),
-            ("transfer syntax kept", _name(EXPLICIT_VR_LITTLE_ENDIAN)),
-        )
-        demand_part(STATEMENT, part, table(head, rows))
+def test_the_attributes_of_the_objects_that_are_sent() -> None:
+    for part, result in zip(("report", "capture"), study_of("one flagged").results(), strict=True):
+        sent = result.dataset
+        syntax = sent.file_meta.TransferSyntaxUID
+        rows = [
+            ("SOP class", f"{_name(result.sop_class_uid)} ({result.sop_class_uid})"),
+            ("transfer syntax on disk", _name(syntax)),
+            *((dictionary_description(key), _shown(sent[key].value)) for key in SHOWN if key in sent),
+        ]
+        demand_part(STATEMENT, part, table(("attribute", "value"), rows))
+
+
+def _shown(value: Any) -> str:
+    return "\\".join(value) if isinstance(value, MultiValue) else str(value)
 
 
 def test_every_private_code_is_listed() -> None:
