@@ -1,7 +1,7 @@
 """Sizes of the vertebrae by level, and the shapes that were derived from real masks and meshes.
 
-The sizes are round means of adults: midway between published morphometry (Panjabi 1992; Busscher 2010) and the source
-masks.
+The sizes are round means of adults: midway between published morphometry (Panjabi 1992; Busscher 2010) and
+the source masks.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,9 @@ SIZES: Final[dict[str, Size]] = {
 }  # fmt: skip
 
 CONCAVITY: Final = 0.115
-"""How much lower a normal body is in the middle than at 0.8 of its half depth, as a share of its height."""
+"""How much lower a normal body is in the middle than at 0.8 of its half depth, as a share of its height.
+
+Chosen so that the raw loss of drawn normals (median .12, 95 % below .18) is that of real ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,8 @@ class Shapes:
     levels : uint8 (n,), index in ``LEVELS`` of each source vertebra
     outlines : float32 (n, 48), radius of the body's wall over that of its ellipse, from left over posterior
     arches : int8 (n, 36, 52, 56), packed signed distance of everything but the body, vertebra frame (z, y, x)
-    sacrum, hips : int8 packed signed distance, LPS from the centre of S1, 3 mm steps, first voxel at ``…_origin_mm``
+    sacrum, hips : int8 packed signed distance, LPS from the centre of S1, 3 mm steps, first voxel at
+        ``…_origin_mm``
     """
 
     levels: NDArray[np.uint8]
@@ -99,7 +102,7 @@ def _behind_the_body(arches: NDArray[np.int8], levels: NDArray[np.uint8]) -> NDA
 
 
 def _relative_outlines(radii: NDArray[np.float32], levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Outline of each source over its own ellipse; drawn half-way to the region's median, which tames outliers."""
+    """Outline of each source over its own ellipse, half-way to the region's median, which tames outliers."""
     wall = np.median(radii[:, 2:7], axis=1) + 1e-3
     turn = np.arange(ANGLES) * 2 * np.pi / ANGLES
     x, y = wall * np.cos(turn), wall * np.sin(turn)

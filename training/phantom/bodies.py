@@ -1,4 +1,4 @@
-"""A level and random generators in; a normal vertebral body, and a deformed one with a wanted height loss, out."""
+"""A level and a generator in; a normal vertebral body, and one collapsed to a wanted height loss, out."""
 
 from dataclasses import dataclass, replace
 

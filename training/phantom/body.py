@@ -1,4 +1,4 @@
-"""One vertebral body: its wall and end plates as functions of place, its signed distance, its six height points.
+"""One vertebral body: its wall and end plates in, its signed distance and its six height points out.
 
 Frame: x to the left, y posterior, z superior of the vertebra itself, mm, origin at the body's centre.
 """
@@ -79,7 +79,7 @@ class Body:
         )
 
     def distance_mm(self, x: Array32, y: Array32, z: Array32) -> tuple[Array32, Array32]:
-        """Signed distance (about, negative inside) and relative height (-1 inferior, 1 superior end plate)."""
+        """About the signed distance (negative inside); relative height (-1 inferior plate, 1 superior)."""
         u, v = x / np.float32(self.half_width_mm), y / np.float32(self.half_depth_mm)
         superior, inferior = _lookup(u, v, self.superior_mm, self.inferior_mm)
         thickness = np.maximum(superior - inferior, np.float32(2))

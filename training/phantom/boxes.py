@@ -1,4 +1,4 @@
-"""A grid and a place in; the voxels near it with their coordinates in a local frame out, and how bone is blended in."""
+"""A grid and a place in; the voxels near it with their coordinates in a local frame out."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Box:
 
 
 def box_around(grid: Grid, centre: Array, axes: Array, low: Array, high: Array) -> Box | None:
-    """The voxels of ``grid`` near the box ``low`` to ``high`` (mm in the frame ``axes`` at ``centre``); None if none."""
+    """The voxels near the box ``low`` to ``high`` (mm in frame ``axes`` at ``centre``); None without any."""
     to_index = np.linalg.inv(grid.affine)
     linear = to_index[:3, :3] @ axes.T
     middle = linear @ ((low + high) / 2) + to_index[:3, :3] @ centre + to_index[:3, 3]
@@ -34,13 +34,15 @@ def box_around(grid: Grid, centre: Array, axes: Array, low: Array, high: Array) 
     matrix = axes @ grid.affine[:3, :3]
     offset = axes @ (grid.affine[:3, 3] - centre)
     i, j, k = (np.arange(a, b, dtype=np.float32) for a, b in zip(first, last, strict=True))
-    frame = [
-        (np.float32(row[0]) * i + np.float32(shift))[:, None, None]
-        + ((np.float32(row[1]) * j)[:, None] + np.float32(row[2]) * k[None, :])[None]
-        for row, shift in zip(matrix, offset, strict=True)
-    ]
+    x, y, z = (
+        np.asarray(
+            (row[0] * i + shift)[:, None, None] + ((row[1] * j)[:, None] + row[2] * k[None, :])[None],
+            dtype=np.float32,
+        )
+        for row, shift in zip(matrix.astype(np.float32), offset.astype(np.float32), strict=True)
+    )
     a, b, c = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
-    return Box((a, b, c), *frame)
+    return Box((a, b, c), x, y, z)
 
 
 def voxel_mm(grid: Grid) -> float:
@@ -50,7 +52,7 @@ def voxel_mm(grid: Grid) -> float:
 
 def cover(distance: Array32, width_mm: float) -> Array32:
     """Share of a voxel inside a surface at signed ``distance`` from the voxel's centre."""
-    return np.clip(np.float32(0.5) - distance * np.float32(1 / width_mm), 0, 1)
+    return np.asarray(np.clip(np.float32(0.5) - distance * np.float32(1 / width_mm), 0, 1), np.float32)
 
 
 def blend_bone(

@@ -27,7 +27,7 @@ SACRAL_SLOPE_RAD = np.radians(38)
 class Placed:
     """A vertebra's shape and place.
 
-    ``arch`` counts in the shapes' arches; ``arch_scale`` multiplies its mm; ``mirrored`` swaps left and right.
+    ``arch`` counts in the shapes' arches; ``arch_scale`` multiplies its mm; ``mirrored`` swaps its sides.
     ``body`` is None for C1 and C2, whose template is whole.
     """
 
@@ -48,7 +48,7 @@ def unit(vector: Array) -> Array:
 
 
 def frame(superior: Array, turn: float) -> Array:
-    """Rows left, posterior, superior; posterior stays in the patient's sagittal plane but for ``turn`` (radians)."""
+    """Rows left, posterior, superior; posterior stays in the sagittal plane but for ``turn`` (radians)."""
     superior = unit(superior)
     posterior = unit(np.array([0.0, 1.0, 0.0]) - superior[1] * superior)
     left = np.cross(posterior, superior)
@@ -89,10 +89,9 @@ def draw_column(
     for i, level in enumerate(LEVELS):
         candidates = np.flatnonzero(levels == min(i, 23))
         arch = int(streams.shape.choice(candidates))
-        placed.append(
-            Placed(level, centres[i], axes[i], bodies[i], arch, stature, bool(streams.shape.random() < 0.5), level in wanted,
-                   variants.get(level))
-        )  # fmt: skip
+        mirrored = bool(streams.shape.random() < 0.5)
+        own = (bodies[i], arch, stature, mirrored, level in wanted, variants.get(level))
+        placed.append(Placed(level, centres[i], axes[i], *own))
     return tuple(placed)
 
 
@@ -115,7 +114,7 @@ def _draw_bodies(
 
 
 def _lost_height(bodies: list[Body | None], wanted: dict[str, float]) -> tuple[Array, Array]:
-    """Height (mm) by which each collapsed body shortens the spine, and the angle (radians) by which it bends it."""
+    """By how much each collapsed body shortens the spine (mm) and bends it (radians)."""
     lost, wedge = np.zeros(len(LEVELS)), np.zeros(len(LEVELS))
     for i, body in enumerate(bodies):
         if LEVELS[i] in wanted and body is not None:

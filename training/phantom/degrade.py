@@ -89,12 +89,12 @@ def _streak_kernel(angles: int, phase: float, step_mm: float) -> Array32:
 def _add_streaks(hu: Array32, spacing_mm: tuple[float, float, float], rng: np.random.Generator) -> None:
     """Beam hardening and photon starvation around metal, slice by slice."""
     kernel = _streak_kernel(int(rng.choice([2, 6, 10])), round(float(rng.uniform(0, 3.1)), 1), spacing_mm[1])
-    strength = rng.uniform(5, 25) * spacing_mm[1] * spacing_mm[2]
-    for plane in hu:
-        metal = plane > METAL_HU
+    strength = rng.uniform(15, 60) * spacing_mm[1] * spacing_mm[2]
+    for number in range(len(hu)):
+        metal = hu[number] > METAL_HU
         if metal.sum() > 3:
             streaks = signal.fftconvolve(metal.astype(np.float32), kernel, mode="same")
-            plane += np.float32(strength) * np.clip(streaks, -60, 60)
+            hu[number] += np.float32(strength) * np.clip(streaks, -60, 60)
 
 
 def degrade(
@@ -103,12 +103,12 @@ def degrade(
     acquisition: Acquisition,
     rng: np.random.Generator,
 ) -> NDArray[np.int16]:
-    """Add point spread, kernel, noise and limits of the field of view to axial ``voxels`` (slices, rows, columns)."""
+    """Add point spread, kernel, noise and the scanner's limits to ``voxels`` (slices, rows, columns)."""
     slice_mm, row_mm, column_mm = spacing_mm
     hu = voxels.astype(np.float32)
     if acquisition.streaks:
         _add_streaks(hu, spacing_mm, rng)
-    # A box of width w has a standard deviation of w / sqrt(12); the voxel already integrates over its own width.
+    # A box of width w has a standard deviation of w / sqrt(12); a voxel integrates over its own anyway.
     through = np.sqrt(max(acquisition.thickness_mm**2 - slice_mm**2, 0) / 12) / slice_mm
     hu = ndimage.gaussian_filter(
         hu, (through, acquisition.blur_mm / row_mm, acquisition.blur_mm / column_mm), truncate=2.5

@@ -26,7 +26,7 @@ def demo_scene() -> Scene:
 
 
 def demo_study(folder: Path) -> tuple[VertebraTruth, ...]:
-    """Write the study (about 175 axial slices of 288 x 288) and return the truths of T8 to S1, cranial to caudal.
+    """Write the study (157 axial slices of 288 x 288), return the truths of T8 to S1, cranial to caudal.
 
     Always the same pixels and UIDs. Needs neither torch nor any data but what the package holds.
     """

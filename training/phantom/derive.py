@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -38,12 +38,12 @@ MASKS: dict[str, tuple[str, ...]] = {
     "labelled/verse19/sub-verse004_seg-vert_msk.nii.gz": LEVELS[15:24],
     "labels/verse_masks/sub-verse010_seg-vert_msk.nii.gz": LEVELS[19:24],
 }
-"""Source masks and the levels they hold whole. End plates are never taken from them, so fractured ones serve too."""
+"""Source masks and the levels they hold whole. No end plate is taken from them: fractured ones serve too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """One real vertebra: its mask on an isotropic 1 mm lattice (z, y, x) in its own frame, centre at ``origin``."""
+    """One real vertebra: its mask on a 1 mm lattice (z, y, x) in its own frame, centre at ``origin``."""
 
     level: str
     mask: NDArray[np.float32]
@@ -54,7 +54,7 @@ def _body_centre(mask: NDArray[np.bool_], spacing: tuple[float, ...]) -> Array:
     """Centre (z, y, x mm) of the thickest part of a vertebra, which is its body."""
     depth = ndimage.distance_transform_edt(mask, sampling=spacing)
     core = np.argwhere(depth > 0.75 * depth.max())
-    return core.mean(0) * np.array(spacing)
+    return np.asarray(core.mean(0) * np.array(spacing))
 
 
 def read_masks(data: Path) -> Iterator[Source]:
@@ -85,7 +85,7 @@ def read_masks(data: Path) -> Iterator[Source]:
 def _own_frame(
     image: sitk.Image, mask: NDArray[np.bool_], centre: Array, superior: Array, step: float
 ) -> NDArray[np.float32]:
-    """Resample one label (centre in mm from the first voxel, LPS axes) on a 1 mm lattice in the vertebra's frame."""
+    """Resample one label on a 1 mm lattice in the vertebra's frame; ``centre`` in mm from the first voxel."""
     posterior = np.array([0.0, 1.0, 0.0]) - superior[1] * superior
     posterior /= np.linalg.norm(posterior)
     axes = np.stack([np.cross(posterior, superior), posterior, superior])
@@ -112,13 +112,13 @@ def signed_distance(mask: NDArray[np.bool_], step_mm: float) -> NDArray[np.float
 
 def pack(distance: NDArray[np.float32]) -> NDArray[np.int8]:
     """Signed distance as int8, clipped at about 7.9 mm."""
-    return np.clip(np.rint(distance / SDF_UNIT_MM), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.rint(distance / SDF_UNIT_MM), -127, 127), dtype=np.int8)
 
 
 def outline(source: Source) -> NDArray[np.float32] | None:
     """Radii in mm (rows, angles) of the body's wall, seen from its centre; None if there is no body (C1).
 
-    Rows run from the inferior to the superior end plate (`ROWS`, relative height), angles from left over posterior.
+    Rows run from the inferior to the superior end plate (`ROWS`), angles from left over posterior.
     Where pedicles join, the wall of the rows below (free of pedicles) is used.
     """
     mask = source.mask > 0.5
@@ -202,7 +202,7 @@ def derive_vertebrae(data: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def derive_pelvis(folder: Path) -> dict[str, NDArray[np.generic]]:
-    """Sacrum and hip bones as packed signed distance on 3 mm lattices, centred on the body of S1 (LPS axes)."""
+    """Sacrum and hip bones as packed signed distance on 3 mm lattices about the body of S1 (LPS axes)."""
     to_lps = np.array([[0, 1000.0, 0], [-1000.0, 0, 0], [0, 0, 1000.0]])
     mesh = {}
     for name in ("S1", "S1_body", "L5_body", "L4_body", "Pelvis"):
@@ -237,9 +237,9 @@ def main(data: Path) -> None:
         with tarfile.open(data / "labels/vid_keypoints.tar.gz") as archive:
             archive.extractall(scratch, filter="data")
         shapes = derive_vertebrae(data) | derive_pelvis(Path(scratch, "anatomy/vhp_lumbosacral"))
-        np.savez_compressed(here / "shapes.npz", **shapes)
+        np.savez_compressed(here / "shapes.npz", allow_pickle=False, **shapes)
         statistics, geometry = derive_spines(Path(scratch), shapes["s1_from_l5_mm"])
-    np.savez_compressed(here / "spines.npz", **statistics)
+    np.savez_compressed(here / "spines.npz", allow_pickle=False, **statistics)
     target = here.parents[1] / "inference/spine_geometry.json"
     target.write_text(json.dumps(geometry, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""HU voxels on an axial grid in; a DICOM CT series (CT Image Storage, Explicit VR Little Endian) on disk out."""
+"""HU voxels on an axial grid in; a DICOM CT series on disk out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ IMPLEMENTATION_UID = UID("2.25.287446118022117325137934214837062311709")
 
 @dataclass(frozen=True, slots=True)
 class SeriesHeader:
-    """What a phantom series says of itself. UIDs are derived from ``seed``, so the same seed gives the same study.
+    """What a phantom series says of itself. UIDs derive from ``seed``: the same seed gives the same study.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ def draw_discs(count: int, rng: np.random.Generator) -> tuple[Disc, ...]:
 
 
 def paint_discs(hu: Array32, grid: Grid, vertebrae: Sequence[Placed], discs: Sequence[Disc]) -> None:
-    """Paint each disc as a cylinder that reaches into both neighbours; the bone is painted over it afterwards."""
+    """Paint each disc as a cylinder that reaches into both neighbours; bone is painted over it afterwards."""
     width = max(voxel_mm(grid), 0.8)
     for upper, lower, disc in zip(vertebrae, vertebrae[1:], discs, strict=False):
         if upper.body is None or lower.body is None:

@@ -1,4 +1,4 @@
-"""An axis-aligned lattice over a grid, on which soft tissue is painted before it is brought to the grid itself."""
+"""A grid in; an axis-aligned lattice over it out, on which soft tissue is painted and then brought back."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,8 @@ Region = tuple[slice, slice, slice]
 class Lattice:
     """HU on a lattice (z, y, x) and where its voxels lie.
 
-    ``u`` (nz, 1, nx) and ``v`` (nz, ny, 1) are mm to the left of and behind the spine; ``level`` (nz, 1, 1) is the
-    level coordinate.
+    ``u`` (nz, 1, nx) and ``v`` (nz, ny, 1) are mm to the left of and behind the spine; ``level`` (nz, 1, 1)
+    is the level coordinate.
     """
 
     hu: Array32
@@ -80,7 +80,7 @@ def _is_plain(grid: Grid) -> bool:
 def lattice_for(grid: Grid, trunk: Trunk) -> Lattice:
     """A lattice of air that covers ``grid``."""
     if _is_plain(grid):
-        steps, low, shape = np.diag(grid.affine[:3, :3][::-1])[::-1], grid.affine[:3, 3], grid.shape
+        low, shape = grid.affine[:3, 3], grid.shape
         steps = np.array([grid.affine[0, 2], grid.affine[1, 1], grid.affine[2, 0]])
     else:
         corners = np.stack(np.meshgrid(*[(0.0, n - 1.0) for n in grid.shape], indexing="ij"), -1).reshape(

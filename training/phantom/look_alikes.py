@@ -1,8 +1,7 @@
-"""Random generator in; what looks like a fracture, or hides one, out: variants of shape, and features painted on bone.
+"""A random generator in; features on the bone that look like a fracture, or hide one, out.
 
-Look-alikes are drawn from their own stream: they tell nothing about the grade. After the usual
-differential diagnosis (Genant 1993; Lentle 2007): normal wedging, short height, Scheuermann, osteophytes, Schmorl nodes,
-limbus, haemangioma, metastases, sclerosis, cement, implants.
+They are drawn from their own stream and tell nothing about the grade. Unusual shapes (normal wedging, short
+height, Scheuermann) are in `variants`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """What a feature needs to know of a vertebra: its place, axes (rows), half width, half depth and half height, mm."""
+    """What a feature needs to know of a vertebra: its place, axes (rows) and half sizes in mm."""
 
     level: str
     centre: Array
@@ -59,9 +58,18 @@ class Feature:
 
 
 def _ball(
-    name: str, frame: Frame, place: Array, radii: Sequence[float], hu: float, edge: float, bone: bool
+    name: str, frame: Frame, place: Array, radii: Sequence[float] | Array, hu: float, edge: float, bone: bool
 ) -> Feature:
-    return Feature(name, place, place, (radii[0], radii[1], radii[2]), frame.axes, float(hu), edge, bone)
+    return Feature(
+        name,
+        place,
+        place,
+        (float(radii[0]), float(radii[1]), float(radii[2])),
+        frame.axes,
+        float(hu),
+        edge,
+        bone,
+    )
 
 
 def _osteophytes(frame: Frame, rng: np.random.Generator) -> list[Feature]:

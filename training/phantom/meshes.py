@@ -42,4 +42,4 @@ def voxelise(
             level = np.clip(np.ceil(z), 0, shape[2]).astype(int)
             np.add.at(crossings, (y[hit_y].astype(int), x[hit_x].astype(int), level), 1)
     inside = np.cumsum(crossings, axis=2)[:, :, : shape[2]] % 2 == 1
-    return inside.transpose(2, 0, 1)
+    return np.asarray(inside.transpose(2, 0, 1))

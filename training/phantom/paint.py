@@ -43,7 +43,7 @@ def _texture(x: Array32, y: Array32, z: Array32, seed: int, striated: bool) -> A
     i = (z * step * squeeze).astype(np.int32) & 63
     j = (y * step).astype(np.int32) & 63
     k = (x * step).astype(np.int32) & 63
-    return _tile(seed % 4)[i, j, k]
+    return np.asarray(_tile(seed % 4)[i, j, k])
 
 
 def _arch_distance(vertebra: Placed, box: Box) -> Array32:
@@ -93,7 +93,7 @@ def _paint_body(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: int
     texture = _texture(box.x, box.y, box.z, seed, bone.striated)
     plate = np.abs(height) ** 6
     inner = np.float32(bone.trabecular_hu) + np.float32(bone.texture_hu * min(1.0, 1.2 / width)) * texture
-    # Spongiosa is denser towards the end plates; the basivertebral vein leaves a gap in the middle of the back.
+    # Spongiosa is denser towards the end plates; the basivertebral vein leaves a gap in the middle.
     inner += np.float32(70) * plate
     vein = np.hypot(box.x * np.float32(1 / 8), box.z * np.float32(1 / 2.8))
     vein = np.hypot(vein, (box.y - np.float32(body.half_depth_mm)) * np.float32(1.2 / body.half_depth_mm))
@@ -144,7 +144,7 @@ def _paint(scene: Scene, grid: Grid) -> Array32:
 
 
 def body_mask(scene: Scene, grid: Grid) -> NDArray[np.uint8]:
-    """0, or 1 + the index in ``LEVELS`` of the vertebral body at each voxel (C1, C2: a ball at the centre)."""
+    """0, or 1 + the index in ``LEVELS`` of the vertebral body at each voxel (C1, C2: a ball)."""
     mask = np.zeros(grid.shape, np.uint8)
     for vertebra in scene.vertebrae:
         box = _body_box(grid, vertebra)

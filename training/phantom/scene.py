@@ -208,9 +208,9 @@ def _bounds(kind: SceneKind, trunk: Trunk, first: int, last: int, rng: np.random
 
 
 def _spine_bounds(placed: Sequence[Placed], first: str, last: str) -> Bounds:
-    """Box around the vertebrae of ``first`` to ``last`` with 55 mm to the sides and the front, 65 mm behind."""
+    """Box around ``first`` to ``last``: 55 mm to the sides, 50 in front, 70 behind, 25 beyond the ends."""
     chosen = placed[LEVELS.index(first) : LEVELS.index(last) + 1]
     centres = np.array([p.centre for p in chosen])
-    low = centres.min(0) - [55, 50, 25]
-    high = centres.max(0) + [55, 70, 25]
+    low = centres.min(0) - np.array([55, 50, 25])
+    high = centres.max(0) + np.array([55, 70, 25])
     return (float(low[0]), float(low[1]), float(low[2])), (float(high[0]), float(high[1]), float(high[2]))

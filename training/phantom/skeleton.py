@@ -1,4 +1,4 @@
-"""A trunk and a grid in; the bones beside the vertebrae (ribs, sternum, shoulder girdle, pelvis, skull) painted on it."""
+"""A trunk and a grid in; the bones beside the vertebrae (ribs, shoulders, pelvis, skull) painted on it."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ def paint_tube(hu: Array32, grid: Grid, tube: Tube) -> None:
         distance = across - (np.float32(ra) + np.float32(rb - ra) * np.clip(part, 0, 1))
         ends = (np.abs(part - np.float32(0.5)) - np.float32(0.5)) * length - np.float32(0.12 * ra)
         distance = np.where(ends > 0, np.float32(99), distance)
-        blend_bone(hu[box.slices], distance, tube.shell_hu, tube.shell_mm, np.float32(tube.core_hu), width)
+        blend_bone(hu[box.slices], distance, tube.shell_hu, tube.shell_mm, tube.core_hu, width)
 
 
 def rib(trunk: Trunk, number: int, side: int, placed: Placed) -> Tube:
@@ -98,11 +98,11 @@ def paint_ribs(hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], grid: G
     y = np.interp(-heights, [-top, -(top + bottom) / 2, -bottom], [front[0] - 4, front[3] - 8, front[6] - 10])
     sternum = np.stack([x, y, heights], axis=1)
     for offset in (-9.0, 0.0, 9.0):
-        shifted = sternum + [offset, 0, 0]
+        shifted = sternum + np.array([offset, 0, 0])
         paint_tube(hu, grid, Tube(shifted, np.full(8, 7.0), 450.0, 0.9, 110.0))
     for side in (-1, 1):
         for number in range(1, 11):
-            target = sternum[min(int((number - 1) * 1.15), 7)] + [side * 18.0, 0, 0]
+            target = sternum[min(int((number - 1) * 1.15), 7)] + np.array([side * 18.0, 0, 0])
             path = np.linspace(ends[side][number - 1], target, 5)
             path[1:-1, 2] -= 8.0
             paint_tube(hu, grid, Tube(path, np.full(5, 5.0), 110.0, 0.6, 90.0))
@@ -116,7 +116,7 @@ def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
     for side in (-1, 1):
         clavicle = np.array(
             [(side * 22, -78, z - 6), (side * 70, -74, z + 12), (side * wide * 0.9, -30, z + 24)]
-        ) + [x, y, 0]
+        ) + np.array([x, y, 0])
         paint_tube(hu, grid, Tube(clavicle, np.full(3, 6.0), 800.0, 1.6, 150.0))
         blade = np.array(
             [
@@ -125,12 +125,18 @@ def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
                 (side * 105, 36, z + 4),
                 (side * wide * 0.9, 0, z + 12),
             ]
-        ) + [x, y, 0]
+        ) + np.array([x, y, 0])
         for shift in (0.0, 14.0, 28.0):
             paint_tube(
                 hu,
                 grid,
-                Tube(blade + [side * shift * 0.8, -shift * 0.5, 0], np.full(4, 3.4), 600.0, 1.0, 150.0),
+                Tube(
+                    blade + np.array([side * shift * 0.8, -shift * 0.5, 0]),
+                    np.full(4, 3.4),
+                    600.0,
+                    1.0,
+                    150.0,
+                ),
             )
         arm = np.array(
             [
@@ -139,7 +145,7 @@ def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
                 (side * (wide + 4), -30, z + 170),
             ]
         )
-        paint_tube(hu, grid, Tube(arm + [x, y, 0], np.array([23.0, 16.0, 12.0]), 700.0, 1.8, 180.0))
+        paint_tube(hu, grid, Tube(arm + np.array([x, y, 0]), np.array([23.0, 16.0, 12.0]), 700.0, 1.8, 180.0))
 
 
 def _paint_template(
@@ -150,10 +156,11 @@ def _paint_template(
     index[:3, :3] = np.eye(3)[:, ::-1] * HIP_STEP_MM
     index[:3, 3] = origin
     affine = to_lps @ index
-    size = np.array(packed.shape[::-1]) * HIP_STEP_MM
+    low = origin.astype(np.float64)
+    high = low + np.array(packed.shape[::-1]) * HIP_STEP_MM
     rotation = to_lps[:3, :3]
     scale = float(np.linalg.det(rotation) ** (1 / 3))
-    box = box_around(grid, to_lps[:3, 3], rotation.T / scale, origin * scale, (origin + size) * scale)
+    box = box_around(grid, to_lps[:3, 3], rotation.T / scale, low * scale, high * scale)
     if box is None:
         return
     part = grid.affine.copy()
@@ -161,7 +168,7 @@ def _paint_template(
     shape = box.x.shape
     found = sample(Volume(packed.astype(np.int16) * 64, affine, HIP_STEP_MM), Grid(shape, part), 127 * 64)
     distance = found.astype(np.float32) * np.float32(SDF_UNIT_MM * scale / 64)
-    blend_bone(hu[box.slices], distance, 620.0, 1.3, np.float32(core_hu), max(voxel_mm(grid), 0.8))
+    blend_bone(hu[box.slices], distance, 620.0, 1.3, core_hu, max(voxel_mm(grid), 0.8))
 
 
 def paint_pelvis(
@@ -191,7 +198,7 @@ def paint_pelvis(
             hu,
             grid,
             Tube(
-                np.array([head - [0, 0, 12], head, head + [0, 0, 12]]),
+                np.array([head - np.array([0, 0, 12]), head, head + np.array([0, 0, 12])]),
                 scale * np.array([19.0, 24, 19]),
                 600.0,
                 1.2,
@@ -205,7 +212,7 @@ def paint_pelvis(
             hu,
             grid,
             Tube(
-                np.array([trochanter + [0, 0, 15], trochanter, shaft]),
+                np.array([trochanter + np.array([0, 0, 15]), trochanter, shaft]),
                 scale * np.array([13.0, 20, 15]),
                 900.0,
                 3.0,
@@ -228,7 +235,7 @@ def paint_skull(hu: Array32, trunk: Trunk, grid: Grid) -> None:
     distance = np.abs((radius - 0.96) * np.float32(75)) - np.float32(3)
     # The vault is open below the face; the base is thicker and full of air cells.
     distance = np.where((box.y < -55) & (box.z < -30), np.float32(9), distance).astype(np.float32)
-    blend_bone(hu[box.slices], distance, 1100.0, 1.6, np.float32(550.0), max(voxel_mm(grid), 0.8))
+    blend_bone(hu[box.slices], distance, 1100.0, 1.6, 550.0, max(voxel_mm(grid), 0.8))
     jaw = np.array(
         [
             (-46, -10, 18),
@@ -241,13 +248,17 @@ def paint_skull(hu: Array32, trunk: Trunk, grid: Grid) -> None:
         ],
         float,
     )
-    paint_tube(hu, grid, Tube(jaw + [x, y, base], np.full(7, 7.0), 1300.0, 2.2, 300.0))
+    paint_tube(hu, grid, Tube(jaw + np.array([x, y, base]), np.full(7, 7.0), 1300.0, 2.2, 300.0))
     teeth = np.array([(-24, -62, -18), (-14, -80, -16), (0, -86, -16), (14, -80, -16), (24, -62, -18)], float)
     for shift in (0.0, 14.0):
-        paint_tube(hu, grid, Tube(teeth + [x, y, base + shift], np.full(5, 5.0), 2000.0, 3.0, 1500.0))
+        paint_tube(
+            hu, grid, Tube(teeth + np.array([x, y, base + shift]), np.full(5, 5.0), 2000.0, 3.0, 1500.0)
+        )
     cheek = np.array([(-58, -20, 22), (-52, -58, 28), (-34, -76, 24)], float)
     for side in (-1, 1):
-        paint_tube(hu, grid, Tube(cheek * [side, 1, 1] + [x, y, base], np.full(3, 5.0), 1000.0, 1.8, 300.0))
+        paint_tube(
+            hu, grid, Tube(cheek * [side, 1, 1] + np.array([x, y, base]), np.full(3, 5.0), 1000.0, 1.8, 300.0)
+        )
 
 
 def paint_skeleton(

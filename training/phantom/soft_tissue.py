@@ -66,7 +66,7 @@ def _paint_skin(lattice: Lattice, trunk: Trunk) -> Array32:
     lattice.blend(whole, distance + 2.5, FAT_HU)
     level_ = lattice.level
     torso = np.clip((level_ - 6) / 3, 0, 1)
-    lattice.blend(whole, distance + 5 + np.float32(trunk.fat_mm - 5) * torso, np.float32(trunk.muscle_hu))
+    lattice.blend(whole, distance + 5 + np.float32(trunk.fat_mm - 5) * torso, trunk.muscle_hu)
     if (level_ > 33).any():
         between = 8 - np.abs(u)
         distance = np.maximum(distance, np.where(level_ > 32.5, between, np.float32(-99)))
@@ -76,7 +76,7 @@ def _paint_skin(lattice: Lattice, trunk: Trunk) -> Array32:
 def _cage(lattice: Lattice, trunk: Trunk, region: Region) -> Array32:
     """Signed distance to the rib cage's outer wall over a region."""
     u, v, _ = lattice.places(region)
-    width, depth = (a.astype(np.float32) for a in trunk.cage_at(lattice.level[region[0]]))
+    width, depth = (a.astype(np.float32) for a in trunk.cage_at(lattice.level[region[0]].astype(np.float64)))
     return ellipse(u, v + depth - np.float32(CAGE_BACK_MM * trunk.cage), width, depth)
 
 
@@ -94,7 +94,7 @@ def _paint_thorax(lattice: Lattice, trunk: Trunk) -> None:
         return
     u, v, z = lattice.places(region)
     wall = _cage(lattice, trunk, region)
-    lattice.blend(region, wall - 1, np.float32(trunk.muscle_hu - 5))
+    lattice.blend(region, wall - 1, trunk.muscle_hu - 5)
     lattice.blend(region, wall + 10, 15.0)
     # Lungs: inside the wall, beside the spine and its muscles, above the diaphragm.
     spine = ellipse(u, v, 21.0, 26.0)
@@ -103,7 +103,7 @@ def _paint_thorax(lattice: Lattice, trunk: Trunk) -> None:
     outside = np.maximum(np.maximum(wall + 14, -spine), np.maximum(-middle, np.where(v > 4, muscles, -50)))
     outside = np.maximum(outside, (dome(trunk, u, v) - z) * np.float32(0.6))
     density = LUNG_HU + 40 * (v + 70) / 100 + lung_texture(lattice, region, trunk.seed)
-    lattice.blend(region, outside.astype(np.float32), density)
+    lattice.blend(region, outside.astype(np.float32), density.astype(np.float32))
 
 
 def lung_texture(lattice: Lattice, region: Region, seed: int) -> Array32:
@@ -289,8 +289,8 @@ def _paint_back(lattice: Lattice, trunk: Trunk) -> None:
         quadratus[:, 1] *= side
         _tube(lattice, (19, 23.4), quadratus, muscle, trunk)
     canal = np.array([
-        (0, 0, 20, 12, 0.9), (4, 0, 17, 11, 0.85), (7, 0, 19, 9.5, 0.9), (12, 0, 22, 8.5, 1), (18, 0, 26, 10, 0.9),
-        (23, 0, 28, 11.5, 0.85), (25, 0, 26, 11, 0.7),
+        (0, 0, 20, 12, 0.9), (4, 0, 17, 11, 0.85), (7, 0, 19, 9.5, 0.9), (12, 0, 22, 8.5, 1),
+        (18, 0, 26, 10, 0.9), (23, 0, 28, 11.5, 0.85), (25, 0, 26, 11, 0.7),
     ])  # fmt: skip
     _tube(lattice, (-0.5, 25), canal, -50.0, trunk)
     canal[:, 3] -= 2.2
@@ -304,8 +304,8 @@ def _paint_vessels(lattice: Lattice, trunk: Trunk) -> None:
     blood = 42 + trunk.contrast_hu
     wide = 0.85 + 0.5 * trunk.organs[13]
     aorta = np.array([
-        (10.2, 14, -40, 13, 1), (11, 20, -22, 12.5, 1), (14, 20, -20, 12, 1), (17, 10, -26, 11, 1), (19, 7, -28, 10, 1),
-        (22.3, 4, -30, 9, 1),
+        (10.2, 14, -40, 13, 1), (11, 20, -22, 12.5, 1), (14, 20, -20, 12, 1), (17, 10, -26, 11, 1),
+        (19, 7, -28, 10, 1), (22.3, 4, -30, 9, 1),
     ])  # fmt: skip
     aorta[:, 3] *= wide
     if trunk.organs[14] > 0.6:

@@ -1,12 +1,13 @@
 """Key points of 2,116 real spines in, the statistics of their steps from body to body out; and drawn spines.
 
-A *step* is the vector from one vertebral body centre to the next caudal one, LPS mm. Source of the key points:
-Bürgin, Prevost, Stollenga, "Robust vertebra identification using simultaneous node and edge predicting graph neural
-networks" (2023), ImFusion VID, CC BY-SA 4.0.
+A *step* is the vector from one vertebral body centre to the next caudal one, LPS mm. Source of the key
+points: Bürgin, Prevost, Stollenga, "Robust vertebra identification using simultaneous node and edge
+predicting graph neural networks" (2023), ImFusion VID, CC BY-SA 4.0.
 """
 
 import json
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def derive_spines(
             "mean_mm": round(float(np.nanmean(length[:, i])), 2),
             "sd_mm": round(float(np.nanstd(length[:, i])), 2),
         }
-        for i, (a, b) in enumerate(zip(PRESACRAL, PRESACRAL[1:], strict=False))
+        for i, (a, b) in enumerate(pairwise(PRESACRAL))
     }
     # No sacrum is marked there: its distance comes from one mesh, its spread from the pair above.
     geometry["L5-S1"] = {
@@ -89,17 +90,16 @@ def _statistics() -> dict[str, NDArray[np.float32]]:
 def draw_steps(rng: np.random.Generator, curvature: float = 1.0) -> Array:
     """Draw the 24 steps C1→C2 … L5→S1 of one spine, (24, 3) LPS mm.
 
-    ``curvature`` stretches the deviation from the mean spine. What the components leave over is mostly noise of the
-    key points (they lie on a 1.5 mm lattice), so only a third of it is drawn.
+    ``curvature`` stretches the deviation from the mean spine. What the components leave over is mostly noise
+    of the key points (they lie on a 1.5 mm lattice), so only a third of it is drawn.
     """
     known = _statistics()
     weights = np.clip(rng.normal(size=COMPONENTS), -2.5, 2.5) * curvature
     steps = known["mean_mm"] + np.tensordot(weights, known["components_mm"], axes=1)
     steps = steps + known["rest_mm"] * rng.normal(size=(23, 3)) / 3
     # The lumbosacral angle follows the lowest lumbar step, and varies by itself.
-    turn = np.arctan2(steps[-1][1], -steps[-1][2]) - np.arctan2(
-        known["mean_mm"][-1][1], -known["mean_mm"][-1][2]
-    )
+    usual = known["mean_mm"][-1]
+    turn = np.arctan2(steps[-1][1], -steps[-1][2]) - np.arctan2(usual[1], -usual[2])
     turn = 0.7 * turn + rng.normal() * np.radians(6)
     x, y, z = known["s1_from_l5_mm"] * np.linalg.norm(steps[-4:], axis=1).mean() / 35.8
     last = [x, y * np.cos(turn) - z * np.sin(turn), y * np.sin(turn) + z * np.cos(turn)]

@@ -1,7 +1,7 @@
 """The spine's place in; the parameters of everything around it (skin, fat, lungs, organs, ribs) out.
 
-Places are given by *level coordinate*: the index in ``LEVELS`` as a real number along z, continued above C1 and
-below S1. Sideways and to the back they are mm from the spine's centre line.
+Places are given by *level coordinate*: the index in ``LEVELS`` as a real number along z, continued above C1
+and below S1. Sideways and to the back they are mm from the spine's centre line.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,18 @@ Array = NDArray[np.float64]
 
 SKIN: Final = np.array([
     # level coordinate, half width, half depth, centre behind the spine
-    (-8.6, 4, 4, 5), (-8.0, 45, 50, 5), (-6.5, 68, 84, 5), (-3.5, 76, 96, 2), (0.0, 72, 92, -10), (1.6, 64, 78, -12),
-    (2.8, 57, 66, -8), (5.0, 60, 68, -4), (6.0, 92, 74, -2), (7.0, 150, 82, -4), (8.3, 178, 94, -10),
-    (10.0, 182, 106, -24), (13.0, 168, 118, -40), (16.0, 160, 121, -44), (19.0, 156, 118, -38), (22.0, 163, 116, -30),
-    (24.0, 176, 116, -34), (27.0, 186, 114, -50), (30.0, 180, 102, -66), (34.0, 170, 92, -78),
+    (-8.6, 4, 4, 5), (-8.0, 45, 50, 5), (-6.5, 68, 84, 5), (-3.5, 76, 96, 2), (0.0, 72, 92, -10),
+    (1.6, 64, 78, -12), (2.8, 57, 66, -8), (5.0, 60, 68, -4), (6.0, 92, 74, -2), (7.0, 150, 82, -4),
+    (8.3, 178, 94, -10), (10.0, 182, 106, -24), (13.0, 168, 118, -40), (16.0, 160, 121, -44),
+    (19.0, 156, 118, -38), (22.0, 163, 116, -30), (24.0, 176, 116, -34), (27.0, 186, 114, -50),
+    (30.0, 180, 102, -66), (34.0, 170, 92, -78),
 ])  # fmt: skip
 """Outline of an average adult lying with the arms up."""
 
 CAGE: Final = np.array([
     # level coordinate, half width, half depth of the rib cage's outer wall
-    (6.6, 38, 24), (7.3, 58, 36), (8.3, 82, 48), (9.5, 103, 61), (11.0, 119, 73), (13.0, 131, 83), (15.0, 136, 87),
-    (17.0, 134, 86), (19.0, 130, 84), (21.0, 128, 84),
+    (6.6, 38, 24), (7.3, 58, 36), (8.3, 82, 48), (9.5, 103, 61), (11.0, 119, 73), (13.0, 131, 83),
+    (15.0, 136, 87), (17.0, 134, 86), (19.0, 130, 84), (21.0, 128, 84),
 ])  # fmt: skip
 CAGE_BACK_MM: Final = 40.0
 """How far behind the body's centre the rib cage's outer wall reaches."""
@@ -41,14 +42,16 @@ class Trunk:
     Attributes
     ----------
     centres : float64 (25, 3), body centres C1 to S1, LPS mm
-    girth : of skin and organs over the average
+    girth, cage : size of skin and organs, and of the rib cage, over the average
     fat_mm : thickness of the subcutaneous fat
+    muscle_hu : attenuation of muscle
     contrast_hu : added to vessels by a contrast agent
     diaphragm : level coordinate of the domes' top
     organs : float64 (16,), uniform numbers from which the organs take their sizes and places
-    mirrored : organs and heart on the other side (situs inversus never; kept for left-right flips of whole scenes)
+    rib_tilt : fall of the ribs over the average
+    rib_lengths : float64 (12,), degrees round the cage at which each bony rib ends
     table_mm : distance of the table from the back, None without one
-    seed : of lung vessels, bowel and fat strands
+    seed : of lung vessels and bowel
     """
 
     centres: Array
@@ -116,7 +119,7 @@ class Trunk:
 
     def cage_at(self, level: Array) -> tuple[Array, Array]:
         """Half width and half depth of the rib cage's outer wall."""
-        return tuple(self.cage * np.interp(level, CAGE[:, 0], CAGE[:, i]) for i in (1, 2))  # type: ignore[return-value]
+        return tuple(self.cage * np.interp(level, CAGE[:, 0], CAGE[:, i]) for i in (1, 2))
 
 
 def draw_trunk(placed: Sequence[Placed], rng: np.random.Generator) -> Trunk:

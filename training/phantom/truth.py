@@ -1,7 +1,7 @@
 """Finished vertebrae in, their measured truth out: heights, losses, grade and type.
 
-The rules are those of ``inference.heights``, so what a network is taught is what its output is measured by. Only
-T1-L5 are measured against one another; elsewhere the losses are 0.
+The rules are those of ``inference.heights``: a network is taught what its output is measured by. Only T1-L5
+are measured against one another; elsewhere the losses are 0.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def grade_of(raw_loss: float) -> Grade:
 
 
 def losses(levels: Sequence[str], heights: Array) -> tuple[Array, Array, Array]:
-    """Raw loss, neighbour loss and reference height (mm) of each graded level; ``heights`` is (n, 3) in mm."""
+    """Raw loss, neighbour loss and reference height (mm) of graded levels; ``heights`` is (n, 3) in mm."""
     spine = [Measured(level, Heights(*map(float, mm))) for level, mm in zip(levels, heights, strict=True)]
     found = height_losses(spine)
     return (

@@ -1,4 +1,4 @@
-"""A random generator in; the vertebrae whose normal shape is unusual (wedged, short, Scheuermann-like) out."""
+"""A random generator in; which vertebrae have an unusual shape (wedged, short, Scheuermann-like) out."""
 
 from dataclasses import dataclass
 from typing import Final
