@@ -36,7 +36,7 @@ def vertebra_group(
         measurements=_measurements(assessment, probability(assessment, least), finding),
         qualitative_evaluations=_evaluations(assessment, flagged, outcome),
     )
-    _complete(group, region, sentence(finding, assessment, least))
+    _complete(group, region, sentence(finding, least))
     return group
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from inference.findings import Assessment, Grade, VertebraFinding
+from inference.findings import Grade, VertebraFinding
 from listener.results import wording
 from listener.results.canvas import Colour, wrapped
-from listener.results.outcome import Outcome, probability
+from listener.results.outcome import Outcome
 
 # Told apart by brightness too, and always said in words as well: readers differ in how they see colours.
 NORMAL: Final[Colour] = (134, 207, 178)
@@ -54,11 +54,11 @@ class Note:
 
 def notes(outcome: Outcome, flag_grade: Grade, possible_grade: Grade, width: float) -> tuple[Note, ...]:
     """Return the notes from head to foot; vertebrae missed in a row for one reason share one."""
-    found = [_flagged(finding, flag_grade) for finding in outcome.flagged]
-    found += [_possible(finding, possible_grade) for finding in outcome.possible]
+    told = [_found(finding, wording.flagged_note(finding, flag_grade)) for finding in outcome.flagged]
+    told += [_found(finding, wording.possible_note(finding, possible_grade)) for finding in outcome.possible]
     runs = groupby(outcome.missed, lambda finding: finding.not_assessed)
-    found += [_missed(list(run), wording.plain(str(reason)), width) for reason, run in runs]
-    return tuple(sorted(found, key=lambda note: -note.finding.centre_lps_mm[2]))
+    told += [_missed(list(run), width) for _, run in runs]
+    return tuple(sorted(told, key=lambda note: -note.finding.centre_lps_mm[2]))
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float], top: float, bottom: float) -> list[float]:
@@ -83,39 +83,14 @@ def fitted(full: Sequence[Note], room: float) -> tuple[Note, ...]:
     return tuple(replace(note, title=note.short, details=(), size=SHORT_SIZE) for note in full)
 
 
-def _flagged(finding: VertebraFinding, least: Grade) -> Note:
-    found = finding.assessment
-    assert found is not None
-    grade, numbers = f"Genant {found.grade:d}", _numbers(finding, found, least)
+def _found(finding: VertebraFinding, texts: wording.NoteTexts) -> Note:
+    assert finding.assessment is not None
+    colour = GRADE_COLOURS[finding.assessment.grade]
+    return Note(finding, texts.title, (texts.detail,), texts.short, colour)
+
+
+def _missed(run: Sequence[VertebraFinding], width: float) -> Note:
+    texts = wording.missed_note(run)
     return Note(
-        finding=finding,
-        title=f"{finding.name}  suspected fracture, {grade}",
-        details=(f"{wording.GRADE_WORDS[found.grade]}, {wording.shape(found)}, {numbers}",),
-        short=f"{finding.name}  suspected, {grade}, {wording.shape(found)}, {numbers}",
-        colour=GRADE_COLOURS[found.grade],
+        run[len(run) // 2], texts.title, tuple(wrapped(texts.detail, DETAIL_SIZE, width)), texts.short, GREY
     )
-
-
-def _possible(finding: VertebraFinding, least: Grade) -> Note:
-    found = finding.assessment
-    assert found is not None
-    numbers = _numbers(finding, found, least)
-    return Note(
-        finding=finding,
-        title=f"{finding.name}  possible mild deformity",
-        details=(f"{wording.shape(found)}, {numbers}",),
-        short=f"{finding.name}  possible, {numbers}",
-        colour=GRADE_COLOURS[found.grade],
-    )
-
-
-def _missed(run: Sequence[VertebraFinding], reason: str, width: float) -> Note:
-    title = f"{wording.level_list(run)}  NOT assessed"
-    lines = tuple(wrapped(reason, DETAIL_SIZE, width))
-    return Note(run[len(run) // 2], title, lines, f"{title}: {reason}", GREY)
-
-
-def _numbers(finding: VertebraFinding, found: Assessment, least: Grade) -> str:
-    certainty = f"certainty {wording.percent(probability(found, least))}"
-    unsure = ", level uncertain" if wording.is_level_unsure(finding) else ""
-    return f"height loss {found.height_loss_percent:.0f}%, {certainty}{unsure}"

@@ -1,6 +1,7 @@
 """From findings and a volume to the overview picture: the spine from the side, every vertebra named.
 
-Viewers write over the corners and the top and bottom edges, so no text stands there. The anatomy is on the
+Viewers write over the corners, the bottom edge and the top tenth (OHIF lays its cine bar there), so no text
+stands there. The anatomy is on the
 left; everything to read is on the right. Nothing in the picture names the patient.
 """
 
@@ -38,7 +39,7 @@ PANEL_COLUMNS: Final = 600
 PANEL_ROWS: Final = 928
 TEXT_LEFT: Final = 668
 TEXT_WIDTH: Final = 470
-TEXT_TOP: Final = 96
+TEXT_TOP: Final = 124
 ALONE: Final = (359, 260)
 """Left and top of the text where there is no picture beside it."""
 NOTES_BOTTOM: Final = 838

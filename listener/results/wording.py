@@ -5,6 +5,7 @@ patient.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -90,25 +91,68 @@ def shape(assessment: Assessment) -> str:
     return "shape not classified" if assessment.deformity is None else assessment.deformity.value
 
 
-def flagged_sentence(finding: VertebraFinding, assessment: Assessment, least: Grade) -> str:
+def flagged_sentence(finding: VertebraFinding, least: Grade) -> str:
     """Return the label of a suspected fracture."""
+    found = _assessment(finding)
     return (
-        f"{finding.name}: suspected compression fracture, Genant {assessment.grade:d} ({shape(assessment)}), "
-        f"{_numbers(finding, assessment, least)}"
+        f"{finding.name}: suspected compression fracture, Genant {found.grade:d} ({shape(found)}), "
+        f"{_numbers(finding, least)}"
     )
 
 
-def possible_sentence(finding: VertebraFinding, assessment: Assessment, least: Grade) -> str:
+def possible_sentence(finding: VertebraFinding, least: Grade) -> str:
     """Return the label of a possible mild deformity: worded so that nobody takes it for a fracture."""
+    found = _assessment(finding)
     return (
-        f"{finding.name}: possible mild deformity, Genant {assessment.grade:d} ({shape(assessment)}), "
-        f"below the threshold for a suspected fracture, {_numbers(finding, assessment, least)}"
+        f"{finding.name}: possible mild deformity, Genant {found.grade:d} ({shape(found)}), "
+        f"below the threshold for a suspected fracture, {_numbers(finding, least)}"
     )
 
 
-def _numbers(finding: VertebraFinding, assessment: Assessment, least: Grade) -> str:
-    loss = f"height loss {assessment.height_loss_percent:.0f}%"
-    certainty = f"certainty {percent(probability(assessment, least))}"
+@dataclass(frozen=True, slots=True)
+class NoteTexts:
+    """A note beside the picture: its title and its detail, or all of it in one line."""
+
+    title: str
+    detail: str
+    short: str
+
+
+def flagged_note(finding: VertebraFinding, least: Grade) -> NoteTexts:
+    """Return the note of a suspected fracture."""
+    found, numbers = _assessment(finding), _numbers(finding, least)
+    return NoteTexts(
+        title=f"{finding.name}  suspected fracture, Genant {found.grade:d}",
+        detail=f"{GRADE_WORDS[found.grade]}, {shape(found)}, {numbers}",
+        short=f"{finding.name}  suspected, Genant {found.grade:d}, {shape(found)}, {numbers}",
+    )
+
+
+def possible_note(finding: VertebraFinding, least: Grade) -> NoteTexts:
+    """Return the note of a possible mild deformity."""
+    numbers = _numbers(finding, least)
+    return NoteTexts(
+        title=f"{finding.name}  possible mild deformity",
+        detail=f"{shape(_assessment(finding))}, {numbers}",
+        short=f"{finding.name}  possible, {numbers}",
+    )
+
+
+def missed_note(run: Sequence[VertebraFinding]) -> NoteTexts:
+    """Return the note of vertebrae that could not be assessed for one reason."""
+    title, reason = f"{level_list(run)}  NOT assessed", plain(str(run[0].not_assessed))
+    return NoteTexts(title, reason, f"{title}: {reason}")
+
+
+def _assessment(finding: VertebraFinding) -> Assessment:
+    assert finding.assessment is not None
+    return finding.assessment
+
+
+def _numbers(finding: VertebraFinding, least: Grade) -> str:
+    found = _assessment(finding)
+    loss = f"height loss {found.height_loss_percent:.0f}%"
+    certainty = f"certainty {percent(probability(found, least))}"
     return f"{loss}, {certainty}{', level uncertain' if is_level_unsure(finding) else ''}"
 
 
