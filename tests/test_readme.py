@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from listener import __version__
 from listener.cli import app as faintline
+from listener.settings import load_settings
 from training.cli import app as faintline_train
 
 README = REPOSITORY / "README.md"
@@ -130,6 +131,13 @@ def test_the_invariants_name_the_import_contracts() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     names = [contract["name"] for contract in project["tool"]["importlinter"]["contracts"]]
     demand_part(README, "contracts", "".join(f'- "{name}"\n' for name in names))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_settings_block_of_a_document_is_accepted(document: Path, tmp_path: Path) -> None:
+    for block in re.findall(r"```toml\n(.*?)```", document.read_text(), re.DOTALL):
+        (tmp_path / "faintline.toml").write_text(block)
+        assert load_settings(tmp_path / "faintline.toml").destinations
 
 
 def test_documents_speak_of_this_version() -> None:
