@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from inference.levels import LEVELS
 from inference.volume import Grid
 from training.phantom import SeriesHeader, VertebraTruth, demo_study, write_dicom
 
@@ -19,7 +20,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Vertebr
 
 def test_the_demo_has_one_fracture_of_each_grade(study: tuple[Path, tuple[VertebraTruth, ...]]) -> None:
     truths = study[1]
-    assert [truth.level for truth in truths] == "T8 T9 T10 T11 T12 L1 L2 L3 L4 L5 S1".split()
+    assert tuple(truth.level for truth in truths) == LEVELS[LEVELS.index("T8") :]
     fractured = {truth.level: int(truth.grade) for truth in truths if truth.grade}
     assert fractured == {"T12": 3, "L2": 2, "L4": 1}
     assert max(truth.raw_loss for truth in truths if not truth.grade) < 0.18

@@ -60,12 +60,12 @@ def test_no_nuisance_tells_the_grade() -> None:
                 truth.grade, i, bone.trabecular_hu, bone.cortical_hu, bone.cortical_mm, bone.texture_hu,
                 vertebra.arch_scale, vertebra.mirrored, vertebra.arch, scene.trunk.fat_mm, scene.trunk.girth,
                 scene.trunk.contrast_hu, len(truth.look_alikes), vertebra.variant is not None,
-                "osteophyte" in truth.look_alikes, "schmorl" in truth.look_alikes, "screw" in truth.look_alikes,
+                *(name in truth.look_alikes for name in ("osteophyte", "schmorl", "screw")),
                 acquisition.noise_hu, acquisition.thickness_mm, high[2] - low[2], high[0] - low[0],
                 truth.centre_lps_mm[0], truth.axes[2, 0], truth.axes[0, 1],
             ])  # fmt: skip
     grade, *nuisances = np.array(rows, dtype=float).T
-    # 1,020 vertebrae in 60 spines: .03 is one standard error for what varies by vertebra, .06 for what does by spine.
+    # 1,020 vertebrae in 60 spines: one standard error is .03 for what varies by vertebra, .06 by spine.
     found = [abs(np.corrcoef(grade, nuisance)[0, 1]) for nuisance in nuisances]
     assert max(found) < 0.13
     assert np.median(found) < 0.05

@@ -1,6 +1,7 @@
 """Drawn spines are spaced as the real ones that the geometry file tells of."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ GEOMETRY = json.loads((Path(inference.__file__).parent / "spine_geometry.json").
 
 
 def test_the_geometry_names_every_pair_of_neighbours() -> None:
-    assert list(GEOMETRY) == [f"{a}-{b}" for a, b in zip(LEVELS, LEVELS[1:], strict=False)]
+    assert list(GEOMETRY) == [f"{a}-{b}" for a, b in pairwise(LEVELS)]
     assert all(10 < pair["mean_mm"] < 40 and 0.5 < pair["sd_mm"] < 5 for pair in GEOMETRY.values())
 
 
