@@ -91,6 +91,5 @@ def _found(finding: VertebraFinding, texts: wording.NoteTexts) -> Note:
 
 def _missed(run: Sequence[VertebraFinding], width: float) -> Note:
     texts = wording.missed_note(run)
-    return Note(
-        run[len(run) // 2], texts.title, tuple(wrapped(texts.detail, DETAIL_SIZE, width)), texts.short, GREY
-    )
+    lines = tuple(wrapped(texts.detail, DETAIL_SIZE, width))
+    return Note(run[len(run) // 2], texts.title, lines, texts.short, GREY)

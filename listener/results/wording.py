@@ -193,9 +193,10 @@ def sublines(outcome: Outcome, report: StudyReport) -> tuple[str, ...]:
         return f"{reason[:1].upper()}{reason[1:]}.", SILENCE, *remarks(report)
     missed = f" {len(outcome.missed)} in view NOT assessed." if outcome.missed else ""
     levels = f"{assessed_levels(outcome)}.{missed}"
-    flagged = f"Suspected: {level_list(outcome.flagged)}. " if outcome.flagged else ""
+    flagged = f"Suspected: {level_list(outcome.flagged)}. " if outcome.flagged else "No suspected fracture. "
     possible = f"Possible mild deformity: {level_list(outcome.possible)}." if outcome.possible else ""
-    return tuple(line for line in (flagged + possible, levels, *remarks(report)) if line)
+    found = "" if outcome.answer is Answer.NONE else flagged + possible
+    return tuple(line for line in (found, levels, *remarks(report)) if line)
 
 
 def remarks(report: StudyReport) -> tuple[str, ...]:
