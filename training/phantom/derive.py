@@ -19,17 +19,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inference.levels import LEVELS, VERSE_LABELS
+from training.phantom.anatomy import ANGLES, ARCH_ORIGIN_MM, ARCH_STEP_MM, HIP_STEP_MM, SDF_UNIT_MM
 from training.phantom.meshes import read_obj, voxelise
+from training.phantom.spines import derive_spines
 
 Array = NDArray[np.float64]
 
-ANGLES = 48
 ROWS = np.linspace(-0.8, 0.8, 9)
-ARCH_STEP_MM = 2.0
 ARCH_SHAPE = (36, 52, 56)
 """(z, y, x) of the arch's lattice; its origin is ARCH_ORIGIN_MM in the vertebra's frame."""
-ARCH_ORIGIN_MM = (-42.0, -24.0, -55.0)
-SDF_UNIT_MM = 1 / 16
 
 MASKS: dict[str, tuple[str, ...]] = {
     "labels/verse_masks/sub-gl003_dir-ax_seg-vert_msk.nii.gz": LEVELS[:11],
@@ -210,7 +208,7 @@ def derive_pelvis(folder: Path) -> dict[str, NDArray[np.generic]]:
         mesh[name] = (vertices @ to_lps.T, faces)
     middle = {name: (v.min(0) + v.max(0)) / 2 for name, (v, _) in mesh.items()}
     centre = middle["S1_body"]
-    step = 3.0
+    step = HIP_STEP_MM
     packed: dict[str, NDArray[np.generic]] = {
         "s1_from_l5_mm": (centre - middle["L5_body"]).astype(np.float32),
         "l5_from_l4_mm": (middle["L5_body"] - middle["L4_body"]).astype(np.float32),
@@ -226,23 +224,19 @@ def derive_pelvis(folder: Path) -> dict[str, NDArray[np.generic]]:
     return packed
 
 
-def main(data: Path) -> None:
-    """Derive everything and write it where the package finds it."""
-    from training.phantom.spines import derive_spines  # noqa: PLC0415
-
-    here = Path(__file__).parent
+def main(data: Path, shapes_folder: Path, geometry_file: Path) -> None:
+    """Derive everything from the sources under ``data`` and write it."""
     with tempfile.TemporaryDirectory() as scratch:
-        with tarfile.open(data / "anatomy.tar.gz") as archive:
-            archive.extractall(scratch, filter="data")
-        with tarfile.open(data / "labels/vid_keypoints.tar.gz") as archive:
-            archive.extractall(scratch, filter="data")
+        for name in ("anatomy.tar.gz", "labels/vid_keypoints.tar.gz"):
+            with tarfile.open(data / name) as archive:
+                archive.extractall(scratch, filter="data")
         shapes = derive_vertebrae(data) | derive_pelvis(Path(scratch, "anatomy/vhp_lumbosacral"))
-        np.savez_compressed(here / "shapes.npz", allow_pickle=False, **shapes)
         statistics, geometry = derive_spines(Path(scratch), shapes["s1_from_l5_mm"])
-    np.savez_compressed(here / "spines.npz", allow_pickle=False, **statistics)
-    target = here.parents[1] / "inference/spine_geometry.json"
-    target.write_text(json.dumps(geometry, indent=1) + "\n")
+    np.savez_compressed(shapes_folder / "shapes.npz", allow_pickle=False, **shapes)
+    np.savez_compressed(shapes_folder / "spines.npz", allow_pickle=False, **statistics)
+    geometry_file.write_text(json.dumps(geometry, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    package = Path(__file__).parent
+    main(Path(sys.argv[1]), package, package.parents[1] / "inference/spine_geometry.json")
