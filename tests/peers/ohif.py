@@ -1,7 +1,7 @@
 """OHIF as a radiologist's viewer: its built bundle and Orthanc's DICOMweb behind one origin on loopback.
 
 The bundle comes from the npm package `@ohif/app` (`npm pack @ohif/app`, unpacked under `build/ohif/`, or
-wherever FAINTLINE_OHIF says).
+wherever OHIF_DIST says).
 """
 
 import http.server
@@ -61,10 +61,10 @@ COPIED_HEADERS = ("Accept", "Content-Type", "Host")
 
 def bundle_folder() -> Path:
     """OHIF's built viewer, or a skip that says how to get it."""
-    folder = Path(os.environ.get("FAINTLINE_OHIF", BUNDLE))
+    folder = Path(os.environ.get("OHIF_DIST", BUNDLE))
     if not (folder / "index.html").is_file():
         pytest.skip(
-            "no OHIF viewer: unpack `npm pack @ohif/app@3.13.2` under build/ohif, or set FAINTLINE_OHIF"
+            "no OHIF viewer: unpack `npm pack @ohif/app@3.13.2` under build/ohif, or set OHIF_DIST"
         )
     return folder
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from peers.case_load import Sent, send_everything
 from peers.hospital import Hospital, hospital
 from peers.node import Node, node
 from peers.orthanc import Orthanc
@@ -34,3 +35,9 @@ def mortal_node(pacs: Orthanc, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def spine_ct(real_data: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Study:
     """A small real spine CT (VerSe 006: L4, L5) under UIDs of the test's own: takes a while to screen."""
     return write_ct(verse_scan(real_data, "006"), tmp_path / "spine", request.node.name)
+
+
+@pytest.fixture(scope="session")
+def sent(shared_hospital: Hospital, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    """The real studies, sent to the shared hospital's node."""
+    return send_everything(shared_hospital, real_data, tmp_path_factory.mktemp("studies"))

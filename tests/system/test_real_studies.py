@@ -1,81 +1,21 @@
 """Real CT through the whole system: sent by dcmtk and Orthanc, answered in its own study, valid for all."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 import pytest
-from peers import dcmtk
-from peers.dcmtk import Address
-from peers.hospital import Answer, Hospital
+from peers.case_load import Sent
 from peers.reports import NOT_ANALYSED, WITHOUT_FINDINGS, evidence_of, flagged, groups_of
-from peers.studies import Study, head_ct, level_at, mr_study, real_ct, verse_levels, write_verse
+from peers.studies import level_at, verse_levels
 from peers.validators import dciodvfy, faults_of, pixelmed
 
 pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.real_data]
 
 L2 = "14293000"
+"""SNOMED CT, L2 vertebra."""
 
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A hospital in which everything has been sent, and what was."""
-
-    hospital: Hospital
-    studies: dict[str, Study]
-
-    def answer(self, name: str) -> Answer:
-        """What came back for the study of that name."""
-        return self.hospital.wait_for_answer(self.studies[name].uid, timeout_s=240)
-
-
-def _by_dcmsend(hospital: Hospital, study: Study) -> None:
-    done = dcmtk.dcmsend(hospital.node.address, study.folder)
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
-def _by_storescu(hospital: Hospital, study: Study) -> None:
-    done = dcmtk.storescu(hospital.node.address, study.paths)
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
-def _by_orthanc(hospital: Hospital, study: Study) -> None:
-    summary = hospital.pacs.send_study_to_node(study.uid)
-    assert summary["FailedInstancesCount"] == 0, summary
-    assert summary["InstancesCount"] == len(study.paths), summary
-
-
-SENDERS: dict[str, Callable[[Hospital, Study], None]] = {
-    "verse005": _by_dcmsend,
-    "verse008": _by_orthanc,
-    "head": _by_storescu,
-    "mr": _by_orthanc,
-    "acrin_lumbar": _by_storescu,
-    "lidc_0001": _by_orthanc,
-    "lidc_0314": _by_dcmsend,
-}
-"""Who sends what; JPEG-LS (the LIDC studies) goes out as it lies on disk."""
 
 SCREENED = ["verse005", "verse008", "acrin_lumbar", "lidc_0001", "lidc_0314"]
-
-
-@pytest.fixture(scope="module")
-def sent(shared_hospital: Hospital, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sent:
-    """Every study in the PACS, and sent to the node, one right after the other."""
-    made = tmp_path_factory.mktemp("studies")
-    studies = {
-        "verse005": write_verse(real_data, "005", made / "verse005"),
-        "verse008": write_verse(real_data, "008", made / "verse008"),
-        "head": head_ct(made / "head"),
-        "mr": mr_study(made / "mr"),
-        **{name: real_ct(real_data, name) for name in ("acrin_lumbar", "lidc_0001", "lidc_0314")},
-    }
-    pacs = Address(shared_hospital.pacs.dicom_port, called="PACS")
-    for name, send in SENDERS.items():
-        assert dcmtk.dcmsend(pacs, studies[name].folder).returncode == 0
-        send(shared_hospital, studies[name])
-    return Sent(shared_hospital, studies)
 
 
 @pytest.mark.parametrize("name", [*SCREENED, "head"])
