@@ -78,15 +78,25 @@ def test_a_negative_has_no_alarming_colour() -> None:
     assert coloured(picture, Grade.NORMAL) > 300
 
 
-def test_the_reformat_is_to_scale_and_follows_a_scoliosis() -> None:
+def test_the_reformat_is_to_scale() -> None:
     case = study_of("negative")
     assert case.volume is not None
-    centres = np.array([finding.centre_lps_mm for finding in case.report.findings])
-    view = sagittal_view(case.volume, centres, 600, 928)
-    for column, row in view.to_pixel(centres):
-        assert view.hu[round(row), round(column)] > 380, "the surface misses a body"
+    view = sagittal_view(case.volume, np.array([[0.0, 10.0, -200.0]]), 600, 928)
     top, low = view.to_pixel(np.array([[0.0, 0.0, -150.0], [0.0, 10.0, -200.0]]))
     assert np.allclose((low - top) * view.pixel_mm, [10.0, 50.0])
+
+
+def test_the_reformat_follows_a_scoliosis() -> None:
+    case = study_of("negative")
+    assert case.volume is not None
+    ramp = np.broadcast_to(
+        10 * np.arange(case.volume.voxels.shape[2], dtype=np.int16), case.volume.voxels.shape
+    )
+    sideways = replace(case.volume, voxels=ramp.copy())
+    centres = np.array([finding.centre_lps_mm for finding in case.report.findings]) * [3, 1, 1]
+    view = sagittal_view(sideways, centres, 600, 928)
+    for centre, (column, row) in zip(centres, view.to_pixel(centres), strict=True):
+        assert view.hu[round(row), round(column)] == pytest.approx(10 * sideways.to_index(centre)[2], abs=5)
 
 
 def test_a_sheared_volume_needs_no_special_case() -> None:
