@@ -63,9 +63,7 @@ def bundle_folder() -> Path:
     """OHIF's built viewer, or a skip that says how to get it."""
     folder = Path(os.environ.get("OHIF_DIST", BUNDLE))
     if not (folder / "index.html").is_file():
-        pytest.skip(
-            "no OHIF viewer: unpack `npm pack @ohif/app@3.13.2` under build/ohif, or set OHIF_DIST"
-        )
+        pytest.skip("no OHIF viewer: unpack `npm pack @ohif/app@3.13.2` under build/ohif, or set OHIF_DIST")
     return folder
 
 

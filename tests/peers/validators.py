@@ -20,6 +20,7 @@ DCIODVFY_NOISE = (
     r"Unrecognized defined term = <99\w+>",  # a private coding scheme is private
     r"Unrecognized defined term = <2\.25\.",  # and so is its UID
     r"needed to build DICOMDIR",  # copied from the source study, empty there
+    r"Retired Person Name form",  # copied from the source study, de-identified in its own way
 )
 PIXELMED_NOISE = (
     r"Content Item not in template",

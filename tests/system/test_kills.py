@@ -1,4 +1,4 @@
-"""SIGKILL of every process at every stage: what was acknowledged is there, and is answered once."""
+"""SIGKILL (once SIGTERM) of every process at every stage: what was acknowledged is there and answered once."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -120,6 +120,16 @@ def test_killed_while_delivering_each_result_arrives_once(
     assert dcmtk.dcmsend(mortal_node.address, study.folder).returncode == 0
     mortal_node.wait_for_state(study.uid, "delivering", "done")
     strike(mortal_node, victim)
+    delivered_once(mortal_node, pacs, study)
+
+
+def test_stopped_by_an_administrator_no_process_is_left_and_the_study_goes_on_afterwards(
+    mortal_node: Node, pacs: Orthanc, tmp_path: Path
+) -> None:
+    study = tiny_ct(tmp_path / "study", "stopped")
+    assert dcmtk.dcmsend(mortal_node.address, study.folder).returncode == 0
+    mortal_node.stop()
+    mortal_node.restart()
     delivered_once(mortal_node, pacs, study)
 
 

@@ -42,6 +42,6 @@ def test_the_results_open_beside_the_ct_and_become_measurements(sent: Sent, ohif
         expect(browser.page.get_by_text(f"Measurements ({len(groups)})")).to_be_visible()
         for group in groups:
             expect(browser.page.get_by_text(group.comment, exact=True)).to_have_count(1)
-        expect(room.annotation("Area").first).to_be_attached()
         browser.screenshot(SCREENSHOTS / f"{name}-report.png")
+        expect(room.annotation("Area").first).to_be_attached(timeout=30_000)
         assert room.faults() == []
