@@ -1,4 +1,4 @@
-"""SIGKILL (once SIGTERM) of every process at every stage: what was acknowledged is there and answered once."""
+"""SIGKILL (once SIGTERM) of every process at every stage: the acknowledged is there, and answered once."""
 
 import threading
 from collections.abc import Callable, Iterator
