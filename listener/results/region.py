@@ -61,12 +61,12 @@ def whole_image(header: Dataset, sop_class_uid: str) -> Region:
 def width_to_depth(level: str | None) -> float:
     """Return how much wider than deep a body of this level is.
 
-    Rounded from the adult means of Panjabi et al. (Spine 1991;16:888 and 1992;17:299): about 1.0 in the mid
-    thoracic spine, rising to 1.4 at L5.
+    Rounded from the bodies that the phantom's shapes derive from (`training/phantom/ATTRIBUTION.md`): one to
+    three real vertebrae a level, between a quarter and three quarters of the height.
     """
     if level not in LEVELS:
         return 1.3
-    anchors = {"C1": 1.2, "T2": 1.3, "T5": 1.05, "T9": 1.1, "T12": 1.25, "L3": 1.3, "S1": 1.45}
+    anchors = {"C3": 1.6, "T1": 1.8, "T3": 1.3, "T6": 1.1, "T9": 1.15, "T12": 1.3, "L4": 1.35, "L5": 1.5}
     return float(
         np.interp(LEVELS.index(level), [LEVELS.index(name) for name in anchors], list(anchors.values()))
     )
