@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.volume import Grid
+from inference.volume import Grid, Volume, sample
+from training.phantom.anatomy import SDF_UNIT_MM
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
@@ -43,6 +44,24 @@ def box_around(grid: Grid, centre: Array, axes: Array, low: Array, high: Array) 
     )
     a, b, c = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
     return Box((a, b, c), x, y, z)
+
+
+def part_of(grid: Grid, box: Box) -> Grid:
+    """The part of ``grid`` that ``box`` covers, as a grid of its own."""
+    affine = grid.affine.copy()
+    affine[:3, 3] += grid.affine[:3, :3] @ np.array([part.start for part in box.slices])
+    slices, rows, columns = box.x.shape
+    return Grid((slices, rows, columns), affine)
+
+
+def sample_distance(packed: NDArray[np.int8], affine: Array, grid: Grid) -> Array32:
+    """A packed signed distance (`anatomy.SDF_UNIT_MM` a step) on ``grid``, in the template's own mm.
+
+    ``affine`` maps the template's index (z, y, x) to LPS mm; outside the template is far outside the bone.
+    """
+    fine = 64
+    found = sample(Volume(packed.astype(np.int16) * fine, affine, 1.0), grid, 127 * fine)
+    return found.astype(np.float32) * np.float32(SDF_UNIT_MM / fine)
 
 
 def voxel_mm(grid: Grid) -> float:

@@ -13,7 +13,9 @@ from training.phantom.truth import VertebraTruth
 SEED = 20260
 FRACTURES = (("T12", 0.47), ("L2", 0.32), ("L4", 0.225))
 """One severe, one moderate, one mild; everything else is normal."""
-SPACING_MM = (2.0, 0.95, 0.95)
+SPACING_MM = (2.0, 0.98, 0.98)
+SIDE = 256
+"""Rows and columns."""
 ACQUISITION = Acquisition(2.5, 0.55, 0.15, 14.0, 0.8, ringing=False, circle=False, streaks=False)
 
 
@@ -26,16 +28,16 @@ def demo_scene() -> Scene:
 
 
 def demo_study(folder: Path) -> tuple[VertebraTruth, ...]:
-    """Write the study (157 axial slices of 288 x 288), return the truths of T8 to S1, cranial to caudal.
+    """Write the study (about 157 axial slices of 256 x 256), return the truths of T8 to S1.
 
     Always the same pixels and UIDs. Needs neither torch nor any data but what the package holds.
     """
     scene = demo_scene()
     shown = [truth for truth in scene.truths if truth.level in SHOWN]
     top, bottom = shown[0].centre_lps_mm, shown[-1].centre_lps_mm
-    half = SPACING_MM[1] * 144
+    half = SPACING_MM[1] * SIDE / 2
     x = (top[0] + bottom[0]) / 2
-    front = max(truth.centre_lps_mm[1] for truth in shown) + 88 - 2 * half
+    front = max(truth.centre_lps_mm[1] for truth in shown) + 90 - 2 * half
     bounds = ((x - half, front, bottom[2] - 32), (x + half, front + 2 * half, top[2] + 26))
     grid = grid_over(bounds, SPACING_MM)
     voxels = degrade(render(scene, grid), SPACING_MM, ACQUISITION, np.random.default_rng(SEED))

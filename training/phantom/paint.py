@@ -9,8 +9,8 @@ from scipy import ndimage
 from inference.findings import Point
 from inference.levels import LEVELS
 from inference.volume import Grid
-from training.phantom.anatomy import ARCH_ORIGIN_MM, ARCH_STEP_MM, SDF_UNIT_MM, shapes
-from training.phantom.boxes import Box, blend_bone, box_around, voxel_mm
+from training.phantom.anatomy import ARCH_ORIGIN_MM, ARCH_STEP_MM, shapes
+from training.phantom.boxes import Box, blend_bone, box_around, part_of, sample_distance, voxel_mm
 from training.phantom.column import Placed
 from training.phantom.discs import paint_discs
 from training.phantom.features import paint_features
@@ -46,15 +46,12 @@ def _texture(x: Array32, y: Array32, z: Array32, seed: int, striated: bool) -> A
     return np.asarray(_tile(seed % 4)[i, j, k])
 
 
-def _arch_distance(vertebra: Placed, box: Box) -> Array32:
-    scale = 1 / (vertebra.arch_scale * ARCH_STEP_MM)
-    z0, y0, x0 = (np.float32(mm / ARCH_STEP_MM) for mm in ARCH_ORIGIN_MM)
-    side = np.float32(-scale if vertebra.mirrored else scale)
-    points = np.stack([box.z * np.float32(scale) - z0, box.y * np.float32(scale) - y0, box.x * side - x0])
-    packed = ndimage.map_coordinates(
-        shapes().arches[vertebra.arch], points, order=1, output=np.float32, mode="constant", cval=127
-    )
-    return np.asarray(packed * np.float32(SDF_UNIT_MM * vertebra.arch_scale), dtype=np.float32)
+def _arch_distance(vertebra: Placed, part: Grid) -> Array32:
+    frame = vertebra.axes * np.array([[-1.0 if vertebra.mirrored else 1.0], [1.0], [1.0]])
+    affine = np.eye(4)
+    affine[:3, :3] = frame[::-1].T * ARCH_STEP_MM * vertebra.arch_scale
+    affine[:3, 3] = vertebra.centre + np.array(ARCH_ORIGIN_MM[::-1]) @ frame * vertebra.arch_scale
+    return sample_distance(shapes().arches[vertebra.arch], affine, part) * np.float32(vertebra.arch_scale)
 
 
 def _body_box(grid: Grid, vertebra: Placed) -> Box | None:
@@ -78,7 +75,7 @@ def _paint_arch(hu: Array32, grid: Grid, vertebra: Placed, bone: Bone, seed: int
     box = box_around(grid, vertebra.centre, vertebra.axes, low * scale, high * scale)
     if box is None:
         return
-    distance = _arch_distance(vertebra, box)
+    distance = _arch_distance(vertebra, part_of(grid, box))
     texture = np.float32(bone.texture_hu * min(1.0, 1.2 / width))
     inner = np.float32(bone.trabecular_hu + 40) + texture * _texture(box.x, box.y, box.z, seed + 1, False)
     # Laminae and processes have a thicker shell than the body.
@@ -120,27 +117,29 @@ def render(scene: Scene, grid: Grid) -> NDArray[np.int16]:
     Where voxels are much longer in one direction (thick slices), several layers are painted and averaged.
     """
     spacing = np.linalg.norm(grid.affine[:3, :3], axis=0)
-    layers = np.maximum(np.round(spacing / np.maximum(1.6 * spacing.min(), 1.3)), 1).astype(int)
+    layers = np.maximum(np.ceil(spacing / max(1.4 * float(spacing.min()), 1.2) - 0.05), 1).astype(int)
     affine = grid.affine.copy()
     affine[:3, :3] /= layers
     affine[:3, 3] -= affine[:3, :3] @ ((layers - 1) / 2)
     slices, rows, columns = (int(size * count) for size, count in zip(grid.shape, layers, strict=True))
-    hu = _paint(scene, Grid((slices, rows, columns), affine))
+    hu = paint_soft_tissue(scene.trunk, grid)
+    for axis, count in enumerate(layers):
+        hu = np.repeat(hu, count, axis=axis) if count > 1 else hu
+    _paint(hu, scene, Grid((slices, rows, columns), affine))
     if (layers > 1).any():
         a, b, c = grid.shape
         hu = hu.reshape(a, layers[0], b, layers[1], c, layers[2]).mean((1, 3, 5))
     return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
 
 
-def _paint(scene: Scene, grid: Grid) -> Array32:
-    hu = paint_soft_tissue(scene.trunk, grid)
+def _paint(hu: Array32, scene: Scene, grid: Grid) -> None:
+    """Paint all that needs fine edges over the soft tissue."""
     paint_discs(hu, grid, scene.vertebrae, scene.discs)
     paint_skeleton(hu, scene.trunk, scene.vertebrae, scene.bones[-1].trabecular_hu, grid)
     for i, (vertebra, bone) in enumerate(zip(scene.vertebrae, scene.bones, strict=True)):
         if vertebra.level != "S1":
             paint_vertebra(hu, grid, vertebra, bone, scene.texture_seed + 7 * i)
     paint_features(hu, grid, (feature for found in scene.features for feature in found))
-    return hu
 
 
 def body_mask(scene: Scene, grid: Grid) -> NDArray[np.uint8]:

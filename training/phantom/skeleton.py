@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.volume import Grid, Volume, sample
-from training.phantom.anatomy import HIP_STEP_MM, SDF_UNIT_MM, shapes
-from training.phantom.boxes import blend_bone, box_around, voxel_mm
+from inference.volume import Grid
+from training.phantom.anatomy import HIP_STEP_MM, shapes
+from training.phantom.boxes import blend_bone, box_around, part_of, sample_distance, voxel_mm
 from training.phantom.column import Placed, sacrum_turn
 from training.phantom.ribs import paint_ribs
 from training.phantom.trunk import Trunk
@@ -70,11 +70,7 @@ def _paint_template(
     box = box_around(grid, to_lps[:3, 3], rotation.T / scale, low * scale, high * scale)
     if box is None:
         return
-    part = grid.affine.copy()
-    part[:3, 3] += grid.affine[:3, :3] @ np.array([s.start for s in box.slices])
-    shape = box.x.shape
-    found = sample(Volume(packed.astype(np.int16) * 64, affine, HIP_STEP_MM), Grid(shape, part), 127 * 64)
-    distance = found.astype(np.float32) * np.float32(SDF_UNIT_MM * scale / 64)
+    distance = sample_distance(packed, affine, part_of(grid, box)) * np.float32(scale)
     blend_bone(hu[box.slices], distance, 620.0, 1.3, core_hu, max(voxel_mm(grid), 0.8))
 
 
