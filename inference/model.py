@@ -67,6 +67,8 @@ class Localiser(nn.Module):
         self.up = nn.ModuleList(_convolution(coarse + fine, fine) for fine, coarse in pairwise(channels))
         self.point_head = nn.Conv3d(channels[0], 2, 1)
         self.level_head = nn.Conv3d(channels[1], len(LEVELS), 1)
+        # Nearly every voxel is no centre and no body: start from there (Lin et al. 2017).
+        nn.init.constant_(self.point_head.bias, -4.0)
 
     def forward(self, volume: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return centre logits, body logits and level logits, all at the input's resolution."""
@@ -136,8 +138,8 @@ class Grader(nn.Module):
             _Residual(inner, outer, 1 if number == 0 else 2)
             for number, (inner, outer) in enumerate(zip((channels[0], *channels), channels, strict=False))
         )
-        self.lateral = nn.ModuleList(nn.Conv2d(width, 32, 1) for width in channels)
-        self.merge = nn.ModuleList(nn.Conv2d(32, 32, 3, 1, 1) for _ in channels)
+        self.lateral = nn.ModuleList(nn.Conv2d(width + 2, 32, 1) for width in channels)
+        self.merge = nn.ModuleList(nn.Conv2d(32, 32, 3, 1, 1) for _ in channels[1:])
         self.point_head = nn.Conv2d(32, HEIGHT_POINTS, 1)
         self.embed = nn.Sequential(nn.Linear(2 * channels[-1], shape.embedding), nn.ReLU(inplace=True))
         self.project = nn.Linear(shape.embedding, shape.projection)
@@ -161,9 +163,9 @@ class Grader(nn.Module):
 
     def _points(self, scales: list[Tensor]) -> Tensor:
         """Soft-argmax of six heat-maps at half resolution: (B, 6, 2) row, column in pixels of the crop."""
-        merged = self.lateral[-1](scales[-1])
+        merged = self.lateral[-1](_with_place(scales[-1]))
         for index in reversed(range(len(scales) - 1)):
-            lateral = self.lateral[index](scales[index])
+            lateral = self.lateral[index](_with_place(scales[index]))
             merged = F.interpolate(merged, size=lateral.shape[2:], mode="nearest") + lateral
             merged = F.relu(self.merge[index](merged))
         heat = self.point_head(merged).float()
@@ -172,6 +174,14 @@ class Grader(nn.Module):
         row = (weight.sum(3) * torch.arange(rows, dtype=weight.dtype)).sum(2)
         column = (weight.sum(2) * torch.arange(columns, dtype=weight.dtype)).sum(2)
         return 2 * torch.stack([row, column], 2) + 0.5
+
+
+def _with_place(features: Tensor) -> Tensor:
+    """Add the place in the crop, -1 to 1, as two channels: the neighbours' corners look alike."""
+    count, _, rows, columns = features.shape
+    row = torch.linspace(-1, 1, rows)[:, None].expand(count, 1, rows, columns)
+    column = torch.linspace(-1, 1, columns).expand(count, 1, rows, columns)
+    return torch.cat([features, row.to(features.dtype), column.to(features.dtype)], 1)
 
 
 def _height_features(points: Tensor) -> Tensor:

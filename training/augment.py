@@ -59,7 +59,7 @@ def _view(
     hu = _cut(torso.hu, start, size, -1024).astype(np.float32)
     body = _cut(torso.body, start, size, 0).astype(np.int64)
     heat = heat_map(torso.centres.astype(np.float64) - start, size, recipe.sigma_mm / recipe.voxel_mm)
-    hu = _thicken(hu, rng) * np.float32(rng.uniform(0.95, 1.05)) + np.float32(rng.normal(0, 15))
+    hu = _brighten(_thicken(hu, rng), rng)
     hu += rng.uniform(0, 45) * rng.standard_normal(hu.shape, dtype=np.float32)
     if rng.random() < 0.5:
         hu, body, heat = hu[..., ::-1], body[..., ::-1], heat[..., ::-1]
@@ -113,6 +113,13 @@ def _thicken(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
         return hu
     share = rng.uniform(0, 1 / 3)
     return hu * (1 - 2 * share) + share * (np.roll(hu, 1, 0) + np.roll(hu, -1, 0))
+
+
+def _brighten(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Shift and scale HU a little, and bone by much: ages, kernels and contrast differ more than phantoms do."""
+    scale, bone = np.float32(rng.uniform(0.95, 1.05)), np.float32(rng.uniform(0.8, 1.7))
+    shifted = hu * scale + np.float32(rng.normal(0, 15))
+    return np.where(shifted > 80, 80 + (shifted - 80) * bone, shifted)
 
 
 def crop_batch(crops: Crops, recipe: GraderRecipe, rng: np.random.Generator) -> CropBatch:

@@ -70,7 +70,7 @@ def _logistic(score: Array, loss: Array, reached: NDArray[np.bool_]) -> Array:
     def cost(weights: Array) -> tuple[float, Array]:
         margin = sign * (design @ weights)
         slope = -sign / (1 + np.exp(margin))
-        ridge = 1e-3 * weights * np.array([1, 1, 0])
+        ridge = 1e-5 * weights * np.array([1, 1, 0])
         value = float(np.logaddexp(0, -margin).mean() + 0.5 * ridge @ weights)
         return value, design.T @ slope / len(score) + ridge
 

@@ -32,12 +32,11 @@ def fit_localiser(recipe: Recipe, torsos: list[Torso], folder: Path) -> Localise
     def losses(step: int) -> Losses:
         rng = np.random.default_rng((recipe.seed, step))
         batch = torso_batch(torsos, recipe.localiser, rng)
-        with torch.autocast("cpu", torch.bfloat16):
-            centre, body, levels = network(batch.volume)
+        centre, body, levels = network(batch.volume)
         return {
-            "centre": loss.centre_map(centre.float(), batch.heat),
-            "body": loss.body_mask(body.float(), batch.body),
-            "level": loss.level_map(levels.float(), batch.level),
+            "centre": loss.centre_map(centre, batch.heat),
+            "body": loss.body_mask(body, batch.body),
+            "level": loss.level_map(levels, batch.level),
         }
 
     _descend(network, losses, recipe.localiser.schedule, folder)
@@ -124,8 +123,9 @@ def _descend(network: nn.Module, losses: Callable[[int], Losses], schedule: Sche
         terms = losses(step)
         optimiser.zero_grad()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
+        # A step whose gradient is no number (it happens in bfloat16) is left out.
+        if torch.isfinite(nn.utils.clip_grad_norm_(network.parameters(), 5.0)):
+            optimiser.step()
         recent.append({name: float(value.detach()) for name, value in terms.items()})
         if (step + 1) % 25 == 0 or step + 1 == schedule.steps:
             _log(folder, step + 1, recent)

@@ -4,7 +4,6 @@ Every sample depends on its seed, purpose and number alone; what is cached alrea
 purposes never share a seed, so validation and test hold spines that training has not seen.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, replace
@@ -63,13 +62,9 @@ def draw_spines(recipe: Recipe, purpose: Purpose, count: int, folder: Path, proc
 def _draw_all(draw: Callable[[int], None], count: int, folder: Path, processes: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [number for number in range(count) if not sample_path(folder, number).exists()]
-    with ProcessPoolExecutor(processes, initializer=_be_nice) as pool:
+    with ProcessPoolExecutor(processes) as pool:
         for _ in pool.map(draw, missing, chunksize=4):
             pass
-
-
-def _be_nice() -> None:
-    os.nice(5)
 
 
 def sample_path(folder: Path, number: int) -> Path:
@@ -155,8 +150,8 @@ def draw_crops(options: SceneOptions, recipe: GraderRecipe, rng: np.random.Gener
 def scan(scene: Scene, rng: np.random.Generator) -> Volume:
     """Render the spine of a scene as a scanner would deliver it: axial, or reformatted sagittally."""
     acquisition = draw_acquisition(rng)
-    spacing = _spacing(acquisition, rng)
     sagittal = rng.random() < 0.25
+    spacing = _spacing(acquisition, sagittal, rng)
     grid = grid_over(_field_of_view(scene, rng), spacing[::-1] if sagittal else spacing)
     clean = render(scene, grid)
     if sagittal:
@@ -167,19 +162,24 @@ def scan(scene: Scene, rng: np.random.Generator) -> Volume:
     return Volume(np.maximum(clean, AIR_HU).astype(np.int16), grid.affine, acquisition.thickness_mm)
 
 
-def _spacing(acquisition: Acquisition, rng: np.random.Generator) -> tuple[float, float, float]:
-    in_plane = float(rng.uniform(0.7, 1.0))
-    return float(np.clip(acquisition.thickness_mm * rng.uniform(0.6, 1.0), 0.9, 5.0)), in_plane, in_plane
+def _spacing(
+    acquisition: Acquisition, sagittal: bool, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Along slice, row and column; the patient's left-right is coarse, because crops average over 3 mm there."""
+    in_plane = float(rng.uniform(0.75, 1.05))
+    between = float(np.clip(acquisition.thickness_mm * rng.uniform(0.6, 1.0), 0.9, 5.0))
+    return (between, in_plane, in_plane) if sagittal else (between, in_plane, 1.6)
 
 
 def _field_of_view(scene: Scene, rng: np.random.Generator) -> tuple[Point, Point]:
-    """The spine's bounds, sometimes tighter at the sides, and cut anywhere at the ends."""
+    """As much around the spine as crops reach, sometimes less in front, and cut anywhere at the ends."""
     assert scene.spine_bounds_lps_mm is not None
     low, high = (np.array(corner) for corner in scene.spine_bounds_lps_mm)
-    tighter = rng.uniform(0, 28, 4) * (rng.random() < 0.5)
+    # The bounds leave 55 mm at the sides, 50 in front and 70 behind; crops reach 20, 40 and 40.
+    tighter = rng.uniform(0, 24, 2) * (rng.random() < 0.5)
     ends = rng.uniform(-10, 25, 2)
-    low = low + np.array([tighter[0], tighter[1], ends[0]])
-    high = high - np.array([tighter[2], tighter[3], ends[1]])
+    low = low + np.array([27, 4 + tighter[0], ends[0]])
+    high = high - np.array([27, 24 + tighter[1] / 2, ends[1]])
     return as_point(low), as_point(high)
 
 

@@ -1,0 +1,100 @@
+"""Training goes on where it was stopped, on the schedule of its recipe."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference.crops import CROP
+from training.fit import Memory, fit_grader, fit_localiser, one_cycle
+from training.recipe import Recipe, Schedule, read_recipe
+from training.samples import Crops, Torso
+
+
+def tiny(steps: int) -> Recipe:
+    recipe = read_recipe()
+    schedule = Schedule(steps, 4, 1e-3, 1e-4, 2)
+    grader = replace(recipe.grader, channels=(8, 8), embedding=8, projection=4, memory=8, schedule=schedule)
+    localiser = replace(
+        recipe.localiser, channels=(4, 8, 8), view_mm=(64.0, 64.0, 64.0), schedule=replace(schedule, batch=1)
+    )
+    return replace(recipe, grader=grader, localiser=localiser)
+
+
+def crops(count: int = 8) -> Crops:
+    rng = np.random.default_rng(0)
+    grade = np.arange(count) % 4
+    return Crops(
+        rng.normal(0, 200, (count, CROP.slices, CROP.rows, CROP.columns)).astype(np.int16),
+        rng.uniform(10, 70, (count, 6, 2)).astype(np.float32),
+        grade.astype(np.uint8),
+        (0.15 * grade).astype(np.float32),
+        np.full(count, 20, np.uint8),
+        np.zeros(count, np.int32),
+        np.zeros(count, np.uint8),
+    )
+
+
+def torso() -> Torso:
+    rng = np.random.default_rng(0)
+    body = np.zeros((24, 16, 16), np.uint8)
+    body[10:14, 6:10, 6:10] = 18
+    return Torso(
+        rng.normal(0, 100, body.shape).astype(np.int16),
+        body,
+        np.array([[11.6, 7.5, 7.4]], np.float32),
+        np.array([17], np.uint8),
+    )
+
+
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    schedule = Schedule(100, 1, 1.0, 0.0, 10)
+    rates = [one_cycle(step, schedule) for step in range(101)]
+    assert max(rates) == rates[10] == 1.0
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[100] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    whole = fit_localiser(tiny(4), [torso()], tmp_path / "whole")
+    first = replace(tiny(4), localiser=replace(tiny(4).localiser, schedule=tiny(4).localiser.schedule))
+    stopped = tmp_path / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        fit_localiser(first, Interrupting([torso()], after=2), stopped)
+    resumed = fit_localiser(tiny(4), [torso()], stopped)
+    for name, value in whole.state_dict().items():
+        assert torch.allclose(value, resumed.state_dict()[name], atol=1e-6), name
+
+
+class Interrupting(list[Torso]):
+    """A list of torsos that is interrupted, as by Ctrl-C, at the draw after ``after``."""
+
+    def __init__(self, torsos: list[Torso], after: int) -> None:
+        super().__init__(torsos)
+        self.left = after
+
+    def __getitem__(self, index: object) -> Torso:  # type: ignore[override]
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)  # type: ignore[index, return-value]
+
+
+def test_the_grader_trains_logs_every_loss_and_keeps_one_checkpoint(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    fit_grader(tiny(4), crops(), tmp_path)
+    log = (tmp_path / "log.jsonl").read_text()
+    assert all(name in log for name in ("ordinal", "contrastive", "points"))
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["step-000004.safetensors"]
+
+
+def test_memory_keeps_the_latest_and_no_gradient() -> None:
+    memory = Memory(3, 2)
+    for grade in range(4):
+        memory.remember(torch.full((1, 2), float(grade), requires_grad=True), torch.tensor([grade]))
+    projections, grades = memory.content
+    assert grades.tolist() == [1, 2, 3]
+    assert not projections.requires_grad
