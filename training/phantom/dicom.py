@@ -116,7 +116,7 @@ def _slice(
     data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     data.InstanceNumber = number + 1
     place = grid.affine[:3, 3] + number * grid.affine[:3, 0]
-    data.ImagePositionPatient = [f"{mm:.6g}" for mm in place]
-    data.SliceLocation = f"{place[2]:.6g}"
+    data.ImagePositionPatient = [f"{mm:.4f}" for mm in place]
+    data.SliceLocation = f"{place[2]:.4f}"
     data.PixelData = voxels.astype("<i2").tobytes()
     return data
