@@ -116,7 +116,7 @@ def _thicken(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
 
 
 def _brighten(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Shift and scale HU a little, and bone by much: ages, kernels and contrast differ more than phantoms do."""
+    """Shift and scale HU a little, and bone by much: patients and kernels differ more than phantoms."""
     scale, bone = np.float32(rng.uniform(0.95, 1.05)), np.float32(rng.uniform(0.8, 1.7))
     shifted = hu * scale + np.float32(rng.normal(0, 15))
     return np.where(shifted > 80, 80 + (shifted - 80) * bone, shifted)

@@ -165,7 +165,7 @@ def scan(scene: Scene, rng: np.random.Generator) -> Volume:
 def _spacing(
     acquisition: Acquisition, sagittal: bool, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """Along slice, row and column; the patient's left-right is coarse, because crops average over 3 mm there."""
+    """Along slice, row and column; left-right is coarse, because crops average over 3 mm there."""
     in_plane = float(rng.uniform(0.75, 1.05))
     between = float(np.clip(acquisition.thickness_mm * rng.uniform(0.6, 1.0), 0.9, 5.0))
     return (between, in_plane, in_plane) if sagittal else (between, in_plane, 1.6)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from inference.bundle import Bundle, load_bundle
+from inference.errors import SeveralStudiesError
 from inference.screen import screen_files
 from training.phantom import demo_study
 
@@ -33,8 +34,6 @@ def test_the_severe_fractures_of_a_phantom_study_are_flagged_and_nothing_normal_
 
 
 def test_a_folder_without_images_cannot_be_screened(tmp_path: Path, bundle: Bundle) -> None:
-    from inference.errors import SeveralStudiesError
-
     (tmp_path / "readme.txt").write_text("no DICOM")
     with pytest.raises(SeveralStudiesError):
         screen_files(tmp_path.iterdir(), bundle)
@@ -53,8 +52,6 @@ def test_a_real_chest_ct_is_screened_and_its_series_named(real_data: Path, bundl
 def test_a_study_that_shows_no_spine_says_why_it_was_not_analysed(
     real_data: Path, bundle: Bundle, folder: str
 ) -> None:
-    from inference.errors import SeveralStudiesError
-
     files = [path for path in (real_data / folder).rglob("*") if path.is_file()]
     try:
         report = screen_files(files, bundle).report
