@@ -68,7 +68,7 @@ class Localiser(nn.Module):
         self.point_head = nn.Conv3d(channels[0], 2, 1)
         self.level_head = nn.Conv3d(channels[1], len(LEVELS), 1)
         # Nearly every voxel is no centre and no body: start from there (Lin et al. 2017).
-        nn.init.constant_(self.point_head.bias, -4.0)
+        self.point_head.bias = nn.Parameter(torch.full((2,), -4.0))
 
     def forward(self, volume: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return centre logits, body logits and level logits, all at the input's resolution."""

@@ -55,7 +55,7 @@ def test_the_grader_learns_a_handful_of_crops_by_heart() -> None:
         seen = network(crops)
         cost = loss.ordinal(seen.ordinal, grade, torch.ones(3)) + loss.height_points(seen.points, truth)
         optimiser.zero_grad()
-        cost.backward()
+        cost.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     assert ((seen.ordinal > 0).sum(1) == grade).all()
     assert (seen.points - truth).abs().mean() < 1.0

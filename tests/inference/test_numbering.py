@@ -13,7 +13,7 @@ def level_log(level: int | None, certainty: float) -> np.ndarray:
     if level is not None:
         share *= 1 - certainty
         share[level] += certainty
-    return np.log(share)
+    return np.asarray(np.log(share))
 
 
 def spine(first: int, last: int, rng: np.random.Generator, jitter: float, scale: float = 1.0) -> list[Peak]:
