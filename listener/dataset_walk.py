@@ -34,6 +34,7 @@ _WANTED = {
     0x00080018: "sop_instance_uid",
     0x00080060: "modality",
     0x00080070: "manufacturer",
+    0x00081090: "model_name",
     0x0020000D: "study_instance_uid",
     0x0020000E: "series_instance_uid",
 }
@@ -96,6 +97,7 @@ def walk(data: memoryview, transfer_syntax_uid: str) -> InstanceHeader:
         values["series_instance_uid"],
         values.get("modality", ""),
         values.get("manufacturer", ""),
+        values.get("model_name", ""),
     )
 
 

@@ -6,9 +6,7 @@ skipped, doubled or killed at any point: the next tick finds the same rows.
 ``python -m listener.dispatcher SETTINGS`` runs it; `faintline serve` starts it so.
 """
 
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -16,9 +14,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from listener import durable_queue
 from listener.completeness import close_quiet_studies
 from listener.delivery import Attempt, Outcome, groups, pause, send
-from listener.process import die_with_parent, prepare, until_stopped
+from listener.process import run_role, until_stopped
 from listener.registry import Registry
-from listener.settings import Settings, load_settings
+from listener.settings import Settings
 from listener.study import Delivery, StudyState
 from listener.turns import (
     DELIVERY_WORK,
@@ -155,10 +153,7 @@ class Deliverer:
 
 def main() -> None:
     """Run as a process of its own."""
-    settings = load_settings(Path(sys.argv[1]))
-    prepare(settings.log)
-    die_with_parent()
-    run(settings)
+    run_role(run)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import structlog
 
 from listener.errors import DamagedFile, RegistryUnavailable
 from listener.registry import Registry
-from listener.results.identity import MANUFACTURER
 from listener.spool import Spool
 from listener.study import ReceivedInstance
 
@@ -74,7 +73,7 @@ class Journal:
             try:
                 received = [note for note in batch if isinstance(note, ReceivedInstance)]
                 if received:
-                    self._registry.arrivals.record(received, MANUFACTURER)
+                    self._registry.arrivals.record(received)
                 for note in batch:
                     if isinstance(note, str):
                         self._registry.arrivals.association_closed(note)
@@ -96,5 +95,5 @@ def reconcile(spool: Spool, registry: Registry) -> int:
             log.error("a file of the spool is damaged", file=str(error))
             continue
         found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now, "reconciled"))
-    registry.arrivals.record(found, MANUFACTURER)
+    registry.arrivals.record(found)
     return len(found)

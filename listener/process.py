@@ -6,10 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
-from listener.settings import Log
+from inference.errors import InferenceError
+from listener.errors import ListenerError
+from listener.settings import Log, Settings, load_settings
 
 
 def prepare(log: Log) -> None:
@@ -38,7 +41,20 @@ def prepare(log: Log) -> None:
     )
 
 
-def die_with_parent() -> None:
+def run_role(run: Callable[[Settings], None]) -> None:
+    """Run a role as the process of its own that the supervisor started: ``python -m MODULE SETTINGS …``."""
+    try:
+        settings = load_settings(Path(sys.argv[1]))
+        prepare(settings.log)
+        _die_with_parent()
+        run(settings)
+    except (ListenerError, InferenceError) as error:
+        # These speak for themselves; a traceback would only hide what they say.
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _die_with_parent() -> None:
     """End this process when its parent ends: the parent holds the other end of our standard input.
 
     A supervisor that is killed cannot stop its children; a closed pipe reaches them all the same.

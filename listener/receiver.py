@@ -3,16 +3,13 @@
 ``python -m listener.receiver SETTINGS`` runs it; `faintline serve` starts it so.
 """
 
-import sys
-from pathlib import Path
-
 import structlog
 
 from listener import scp
 from listener.journal import Journal, reconcile
-from listener.process import die_with_parent, prepare, until_stopped
+from listener.process import run_role, until_stopped
 from listener.registry import Registry
-from listener.settings import Settings, load_settings
+from listener.settings import Settings
 from listener.spool import Spool
 
 log = structlog.get_logger()
@@ -38,10 +35,7 @@ def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run as a process of its own."""
-    settings = load_settings(Path(sys.argv[1]))
-    prepare(settings.log)
-    die_with_parent()
-    run(settings)
+    run_role(run)
 
 
 if __name__ == "__main__":

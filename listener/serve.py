@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from inference.card import DEFAULT_BUNDLE, verify
 from listener import durable_queue
 from listener.durable_file import make_folder
 from listener.errors import SettingsError
@@ -37,6 +38,7 @@ def serve(settings: Settings, settings_file: Path) -> None:
 @contextmanager
 def running(settings: Settings, settings_file: Path) -> Iterator[None]:
     """Keep every role's process alive while the block runs; however this process ends, they end with it."""
+    verify(settings.worker.bundle or DEFAULT_BUNDLE)
     with _alone_in(settings.folder):
         prepare_databases(settings)
         roles = [["listener.receiver"], ["listener.dispatcher"]]

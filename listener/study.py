@@ -16,6 +16,7 @@ class InstanceHeader:
     series_instance_uid: str
     modality: str
     manufacturer: str
+    model_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,16 @@
 
 import os
 import sys
-from pathlib import Path
 
 import structlog
 import torch
 
 from inference.bundle import load_bundle
 from listener import durable_queue
-from listener.process import die_with_parent, prepare, until_stopped
+from listener.process import run_role, until_stopped
 from listener.registry import Registry
 from listener.screening import Screener
-from listener.settings import Settings, load_settings
+from listener.settings import Settings
 from listener.turns import SCREENING_QUEUE, SCREENING_WORK, worker_name
 
 log = structlog.get_logger()
@@ -37,10 +36,7 @@ def run(settings: Settings, slot: int) -> None:
 
 def main() -> None:
     """Run as a process of its own."""
-    settings = load_settings(Path(sys.argv[1]))
-    prepare(settings.log)
-    die_with_parent()
-    run(settings, int(sys.argv[2]))
+    run_role(lambda settings: run(settings, int(sys.argv[2])))
 
 
 if __name__ == "__main__":

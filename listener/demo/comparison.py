@@ -27,7 +27,7 @@ def flagged_levels(report: Path) -> set[str]:
     assert isinstance(content, MeasurementReport)
     groups = content.get_planar_roi_measurement_groups()
     return {
-        str(group.finding_sites[0].topography.meaning).split()[0]
+        str(group.finding_sites[0].value.meaning).split()[0]
         for group in groups
         if group.finding_type == COMPRESSION_FRACTURE
     }

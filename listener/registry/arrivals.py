@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from listener.registry.database import Database
 from listener.registry.schema import instances, open_associations, studies
+from listener.results.identity import is_own
 from listener.spool import is_conflict
 from listener.study import ReceivedInstance, StudyState
 
@@ -16,14 +17,15 @@ class Arrivals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, batch: Iterable[ReceivedInstance], own_manufacturer: str) -> None:
+    def record(self, batch: Iterable[ReceivedInstance]) -> None:
         """Note received instances; a new one opens its study, or opens it again for another turn.
 
-        Instances made by ``own_manufacturer`` (results that came back) and conflicting duplicates never do.
+        Results of our own that came back and conflicting duplicates never do.
         """
         with self._database.writing() as connection:
             for instance in batch:
-                self._record(connection, instance, instance.header.manufacturer == own_manufacturer)
+                own = is_own(instance.header.manufacturer, instance.header.model_name)
+                self._record(connection, instance, own)
 
     def _record(self, connection: sa.Connection, instance: ReceivedInstance, own: bool) -> None:
         uid, now = instance.header.study_instance_uid, instance.received_at.timestamp()

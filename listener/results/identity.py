@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from inference.findings import StudyReport
@@ -76,9 +75,6 @@ def device_uid(product: Product) -> UID:
     return derived_uid("device", product.version)
 
 
-def is_own(header: Dataset) -> bool:
-    """Whether an instance is one of our results that came back (by its General Equipment module)."""
-    return (
-        str(header.get("Manufacturer") or "").strip() == MANUFACTURER
-        and str(header.get("ManufacturerModelName") or "").strip() == MODEL_NAME
-    )
+def is_own(manufacturer: str, model_name: str) -> bool:
+    """Whether an instance is a result of ours that came back: by its General Equipment module."""
+    return manufacturer == MANUFACTURER and model_name == MODEL_NAME

@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 
 from listener.registry import Registry
 from listener.registry.schema import metadata
+from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.study import (
     DeliveryState,
     FinishedResult,
@@ -34,12 +35,12 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 
 def instance(number: int, study: str = "1.2", at: datetime = NOW, maker: str = "Maker") -> ReceivedInstance:
-    header = InstanceHeader(CT, f"1.2.3.{number}", study, "1.2.3", "CT", maker)
+    header = InstanceHeader(CT, f"1.2.3.{number}", study, "1.2.3", "CT", maker, MODEL_NAME)
     return ReceivedInstance(header, f"1.2.3.{number}.dcm", "0" * 64, "1.2.840.10008.1.2", at, "a")
 
 
 def record(registry: Registry, *received: ReceivedInstance) -> None:
-    registry.arrivals.record(received, "Faintline")
+    registry.arrivals.record(received)
 
 
 def queued(registry: Registry) -> Study:
@@ -118,13 +119,13 @@ def test_a_late_instance_opens_a_study_again_for_another_turn(registry: Registry
 
 def test_our_own_result_coming_back_opens_nothing(registry: Registry) -> None:
     queued(registry)
-    record(registry, instance(9, maker="Faintline"))
+    record(registry, instance(9, maker=MANUFACTURER))
     study = only(registry)
     assert study.state is StudyState.QUEUED and study.instances == 1
 
 
 def test_a_study_of_nothing_but_our_own_results_shows_no_other_class(registry: Registry) -> None:
-    record(registry, instance(9, maker="Faintline"))
+    record(registry, instance(9, maker=MANUFACTURER))
     ((_, sop_classes),) = registry.studies.quiet(QUIET, LATER)
     assert sop_classes == set()
 
