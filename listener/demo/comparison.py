@@ -36,9 +36,7 @@ def flagged_levels(report: Path) -> set[str]:
 def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], flagged: set[str]) -> Table:
     """One row a vertebra: level, true and found grade, probability, true and found height loss, flag."""
     found = {finding["level"]: finding for finding in findings}
-    table = Table(
-        "level", "true grade", "found grade", "P(grade ≥ 2)", "true loss", "found loss", "in the SR"
-    )
+    table = Table("level", "grade", "found", "P(≥ 2)", "height loss", "found", "SR says")
     for truth in truths:
         finding = found.get(truth.level)
         grade, probability, loss = _columns(finding)

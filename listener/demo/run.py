@@ -11,6 +11,7 @@ from pydicom import dcmread
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from inference.levels import GRADED_LEVELS
 from listener import process
 from listener.demo import pacs
 from listener.demo.comparison import Truth, compare, flagged_levels, missed
@@ -76,7 +77,11 @@ def run_demo(folder: Path) -> int:
 
 def _make_phantom(progress: Progress, folder: Path) -> list[Truth]:
     step = progress.add_task("making a phantom CT with known fractures", total=None)
-    truths = [Truth(truth.level, truth.grade, truth.raw_loss * 100) for truth in demo_study(folder)]
+    truths = [
+        Truth(truth.level, truth.grade, truth.raw_loss * 100)
+        for truth in demo_study(folder)
+        if truth.level in GRADED_LEVELS
+    ]
     progress.update(step, total=1, completed=1)
     return truths
 
