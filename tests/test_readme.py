@@ -12,6 +12,7 @@ import typer
 from deploy.generated import REPOSITORY, demand_part, table
 from typer.core import TyperGroup
 
+from inference.card import DEFAULT_BUNDLE, read_card
 from listener import __version__
 from listener.cli import app as faintline
 from listener.settings import load_settings
@@ -59,6 +60,32 @@ def _usage(name: str, command: Any) -> str:
         argument = parameter.param_type_name == "argument"
         words.append(option.upper() if argument else option if parameter.required else f"[{option}]")
     return " ".join(words)
+
+
+def test_what_the_readme_says_of_the_model_is_what_its_card_says() -> None:
+    card = read_card(DEFAULT_BUNDLE)
+    origins = "".join(f"- {one['data']} ({one['licence']})\n" for one in card.trained_on)
+    rows = [
+        (f"{'' if number else one['data']}", *row)
+        for one in card.measured_on
+        for number, row in enumerate(_figures({key: one[key] for key in one if key != "data"}))
+    ]
+    content = (
+        f"The shipped bundle is `{card.name}` {card.version}, the SHA-256 of its weights begins with "
+        f"`{card.weights_sha256[:12]}`. What follows is from its card.\n\nTrained on:\n\n{origins}\n"
+        + table(("measured on", "figure", "value"), rows)
+    )
+    demand_part(README, "model", content)
+
+
+def _figures(values: dict[str, Any], under: str = "") -> Iterator[tuple[str, str]]:
+    """Every single value of a card's entry; matrices stay in the card."""
+    for key, value in values.items():
+        name = f"{under}{key}".replace("_", " ")
+        if isinstance(value, dict):
+            yield from _figures(value, f"{name}: ")
+        elif not isinstance(value, list):
+            yield name, str(value)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
