@@ -187,6 +187,12 @@ class Node:
         found = [row for row in overview(load_settings(self.settings)) if row.study_instance_uid == study_uid]
         return found[0] if found else None
 
+    def known(self, study_uid: str) -> StudyRow:
+        """The same of a study that the node must know."""
+        row = self.study(study_uid)
+        assert row is not None
+        return row
+
     def is_in(self, study_uid: str, *states: str) -> bool:
         """Whether the study stands at one of the states now."""
         row = self.study(study_uid)
