@@ -1,0 +1,54 @@
+"""What `faintline check` finds, said in words that name what to mend."""
+
+import socket
+from pathlib import Path
+
+from listener.check import run_checks
+from listener.settings import Destination, Receiver, Settings, Worker
+
+
+def faults(settings: Settings) -> dict[str, str]:
+    return {result.subject.split()[0]: result.fault for result in run_checks(settings) if result.fault}
+
+
+def settings(folder: Path, **changes: object) -> Settings:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    values: dict[str, object] = {
+        "folder": folder,
+        "receiver": Receiver(port=port, callers="any", free_space_mb=0),
+    }
+    return Settings.model_validate(values | changes)
+
+
+def test_a_sound_node_has_no_fault(tmp_path: Path) -> None:
+    assert faults(settings(tmp_path / "var")) == {}
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        receiver = Receiver(port=taken.getsockname()[1], callers="any")
+        found = faults(settings(tmp_path, receiver=receiver))
+    assert "running already" in found["port"]
+
+
+def test_a_destination_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    down = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)
+    assert "no connection" in faults(settings(tmp_path, destinations=(down,)))["destination"]
+
+
+def test_a_bundle_that_is_not_what_its_card_says_is_said(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text("{}")
+    assert "card" in faults(settings(tmp_path, worker=Worker(bundle=tmp_path)))["model"]
+
+
+def test_nobody_may_send_is_a_fault_and_anybody_is_not(tmp_path: Path) -> None:
+    assert "nobody may send" in faults(settings(tmp_path, receiver=Receiver(port=1, callers=[])))["callers"]
+
+
+def test_too_little_space_is_said_with_the_setting(tmp_path: Path) -> None:
+    receiver = Receiver(port=1, callers="any", free_space_mb=1 << 40)
+    assert "free_space_mb" in faults(settings(tmp_path, receiver=receiver))["free"]

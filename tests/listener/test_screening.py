@@ -1,0 +1,121 @@
+"""One study's turn: what comes of it stands in the registry, and the same study gives the same objects."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from ct_slices import EXPLICIT, ct_slice, encode
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from inference.bundle import Bundle, load_bundle
+from listener.completeness import close_quiet_studies
+from listener.dataset_walk import walk
+from listener.registry import Registry
+from listener.screening import TIME_LIMIT_EXIT_CODE, Screener
+from listener.serve import prepare_databases
+from listener.settings import Destination, Settings
+from listener.spool import Spool
+from listener.study import ReceivedInstance, Study, StudyState
+from listener.turns import screening_turn
+
+PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle()
+
+
+class Node:
+    """The parts of a node that one turn needs, on a folder of its own."""
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self.settings = Settings(folder=folder, destinations=(PACS,))
+        prepare_databases(self.settings)
+        self.registry = Registry(self.settings.registry_url)
+        self.spool = Spool(self.settings.spool)
+        self.screener = Screener(self.settings, self.registry, bundle)
+
+    def receive(self, *datasets: Dataset) -> None:
+        for dataset in datasets:
+            data = memoryview(encode(dataset))
+            header = walk(data, EXPLICIT)
+            stored = self.spool.store(header, EXPLICIT, data)
+            received = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC), "a")
+            self.registry.arrivals.record([received])
+        close_quiet_studies(self.registry, quiet_seconds=0)
+
+    def turn(self) -> Study:
+        self.screener(screening_turn(self.study()).argument)
+        return self.study()
+
+    def study(self) -> Study:
+        (study,) = self.registry.studies.all()
+        return study
+
+
+@pytest.fixture
+def node(tmp_path: Path, bundle: Bundle) -> Node:
+    return Node(tmp_path, bundle)
+
+
+def test_a_study_that_cannot_be_screened_is_answered_with_the_reason_and_never_with_no_fracture(
+    node: Node,
+) -> None:
+    node.receive(ct_slice())
+    study = node.turn()
+    assert study.state is StudyState.SCREENED and study.reason.startswith("not analysed: ")
+    due = node.registry.deliveries.due(datetime.now(UTC))
+    assert {delivery.kind for delivery in due} == {"report", "overview"}
+    report = dcmread(node.settings.results / next(d.path for d in due if d.kind == "report"))
+    assert "Not analysed" in str(report) and "No vertebral fracture" not in str(report)
+
+
+def test_the_same_study_again_gives_the_same_objects(node: Node) -> None:
+    dataset = ct_slice()
+    node.receive(dataset)
+    node.turn()
+    first = {path: path.read_bytes() for path in node.settings.results.rglob("*.dcm")}
+    before = node.registry.deliveries.of_study(dataset.StudyInstanceUID)
+    node.registry.studies.requeue(node.study(), "again", datetime.now(UTC))
+    assert node.turn().state is StudyState.SCREENED
+    assert {path: path.read_bytes() for path in node.settings.results.rglob("*.dcm")} == first
+    assert node.registry.deliveries.of_study(dataset.StudyInstanceUID) == before
+
+
+def test_two_patients_in_one_study_are_parked_without_a_report(node: Node) -> None:
+    one = ct_slice()
+    other = ct_slice(study=one.StudyInstanceUID, series=one.SeriesInstanceUID)
+    other.PatientID, other.PatientName = "ANOTHER-ID", "ANOTHER^NAME"
+    node.receive(one, other)
+    study = node.turn()
+    assert study.state is StudyState.PARKED
+    assert not any(secret in study.reason for secret in ("SENTINEL", "ANOTHER"))
+    assert list(node.settings.results.rglob("*.dcm")) == []
+
+
+def test_an_unexpected_failure_is_tried_again_and_then_parked(node: Node) -> None:
+    node.receive(ct_slice())
+    node.settings.results.rmdir()
+    node.settings.results.touch()
+    for attempt in range(1, 4):
+        study = node.turn()
+        assert (study.state is StudyState.PARKED) == (attempt == 3)
+    assert "while screening" in study.reason
+
+
+def test_a_stale_turn_does_nothing(node: Node) -> None:
+    node.receive(ct_slice())
+    stale = screening_turn(node.study()).argument
+    node.registry.studies.requeue(node.study(), "again", datetime.now(UTC))
+    node.screener(stale)
+    assert node.study().state is StudyState.QUEUED and node.study().attempts == 0
+
+
+def test_a_turn_that_hangs_takes_its_process_with_it() -> None:
+    code = "import time; from listener.screening import _time_limit\nwith _time_limit(0.1): time.sleep(60)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert done.returncode == TIME_LIMIT_EXIT_CODE
