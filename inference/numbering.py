@@ -25,7 +25,7 @@ LONGEST_STEP: Final = 3
 GAP_LOG: Final = -4.0
 """Log-probability of each missed vertebra."""
 
-STEP_SPREAD: Final = 0.16
+STEP_SPREAD: Final = 0.12
 """Spread of a step's length over its expectation: size of the person, wedges, the points' error."""
 
 TILT_SPREAD_DEGREES: Final = 25.0

@@ -101,7 +101,7 @@ def draw_maps(hu: NDArray[np.int16], affine: Affine, localiser: Localiser) -> Sp
 
 def find_peaks(maps: SpineMaps, least: float = 0.05) -> list[Peak]:
     """Local maxima of the centre map of at least ``least``, placed between voxels by their surroundings."""
-    highest = ndimage.maximum_filter(maps.centre, size=3)
+    highest = ndimage.maximum_filter(maps.centre, size=5)
     peaks = []
     for index in np.argwhere((maps.centre == highest) & (maps.centre >= least)):
         around = tuple(slice(max(0, i - 1), i + 2) for i in index)

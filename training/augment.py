@@ -116,10 +116,14 @@ def _thicken(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
 
 
 def _brighten(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Shift and scale HU a little, and bone by much: patients and kernels differ more than phantoms."""
-    scale, bone = np.float32(rng.uniform(0.95, 1.05)), np.float32(rng.uniform(0.8, 1.7))
-    shifted = hu * scale + np.float32(rng.normal(0, 15))
-    return np.where(shifted > 80, 80 + (shifted - 80) * bone, shifted)
+    """Shift and scale HU a little, and bone by much: patients differ more than phantoms do.
+
+    An exponent below one brightens spongiosa more than cortex, as in the young.
+    """
+    shifted = hu * np.float32(rng.uniform(0.95, 1.05)) + np.float32(rng.normal(0, 15))
+    bone, exponent = np.float32(rng.uniform(0.8, 1.6)), np.float32(rng.uniform(0.55, 1.1))
+    above = np.maximum(shifted - 80, 0) / 500
+    return np.where(shifted > 80, 80 + 500 * bone * above**exponent, shifted)
 
 
 def crop_batch(crops: Crops, recipe: GraderRecipe, rng: np.random.Generator) -> CropBatch:

@@ -1,16 +1,19 @@
 """What is graded, what is refused and why, and how outputs become probabilities and grades."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.bundle import Bundle, load_bundle
 from inference.card import GradeCalibration
 from inference.crops import CROP
-from inference.findings import Grade
+from inference.findings import Grade, VertebraFinding
 from inference.grading import grade_of, grade_vertebrae, probabilities, trabecular_hu
-from inference.spine import LocatedVertebra
+from inference.spine import LocatedVertebra, find_vertebrae
 from inference.volume import Volume
 from training.phantom import SceneKind, SceneOptions, draw_scene, grid_over, render
 
@@ -94,3 +97,42 @@ def test_slices_too_far_apart_are_the_reason(bundle: Bundle) -> None:
     sparse = Volume(volume.voxels[::5].copy(), affine, 7.5)
     findings = grade_vertebrae(sparse, located, bundle)
     assert {finding.not_assessed for finding in findings} == {"slices 7.5 mm apart"}
+
+
+def nifti(path: Path) -> Volume:
+    """A NIfTI file as a volume; slices run to the head."""
+    image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
+    x, y, z = image.GetSpacing()
+    affine = np.array([[0, 0, x, 0], [0, y, 0, 0], [z, 0, 0, 0], [0, 0, 0, 1.0]])
+    affine[:3, 3] = image.GetOrigin()
+    voxels = np.clip(np.rint(sitk.GetArrayFromImage(image)), -1024, 3071).astype(np.int16)
+    return Volume(voxels, affine, z)
+
+
+def findings_of(path: Path, bundle: Bundle) -> dict[str | None, VertebraFinding]:
+    volume = nifti(path)
+    return {
+        finding.level: finding for finding in grade_vertebrae(volume, find_vertebrae(volume, bundle), bundle)
+    }
+
+
+@pytest.mark.real_data
+def test_the_real_moderate_fracture_is_flagged_at_its_level_and_no_neighbour_is(
+    real_data: Path, bundle: Bundle
+) -> None:
+    findings = findings_of(real_data / "labelled/verse19/sub-verse008_ct.nii.gz", bundle)
+    fractured = findings["L2"].assessment
+    assert fractured is not None
+    assert fractured.grade >= Grade.MODERATE
+    assert fractured.height_loss_percent > 20
+    for level in ("T12", "L1", "L3", "L4"):
+        assessment = findings[level].assessment
+        assert assessment is None or assessment.grade < Grade.MODERATE
+
+
+@pytest.mark.real_data
+def test_a_real_lumbar_spine_is_numbered_right_and_not_flagged(real_data: Path, bundle: Bundle) -> None:
+    findings = findings_of(real_data / "labelled/verse19/sub-verse005_ct.nii.gz", bundle)
+    assert {"L2", "L3", "L4"} <= set(findings)
+    for finding in findings.values():
+        assert finding.assessment is None or finding.assessment.grade < Grade.MODERATE
