@@ -9,7 +9,7 @@ from highdicom.sr import MeasurementReport, srread
 from rich.table import Table
 
 from inference.findings import Grade
-from listener.results.codes import COMPRESSION_FRACTURE
+from listener.results.codes import COMPRESSION_FRACTURE, POSSIBLE_DEFORMITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,19 @@ class Truth:
     loss_percent: float
 
 
-def flagged_levels(report: Path) -> set[str]:
-    """The levels that a received SR calls suspected compression fractures ("T12 vertebra" gives "T12")."""
+def said_in(report: Path) -> dict[str, str]:
+    """What a received SR says of each level it names: "suspected" or "possible" ("T12 vertebra" gives "T12")."""
     content = srread(report).content
     assert isinstance(content, MeasurementReport)
-    groups = content.get_planar_roi_measurement_groups()
+    words = {COMPRESSION_FRACTURE: "suspected", POSSIBLE_DEFORMITY: "possible"}
     return {
-        str(group.finding_sites[0].value.meaning).split()[0]
-        for group in groups
-        if group.finding_type == COMPRESSION_FRACTURE
+        str(group.finding_sites[0].value.meaning).split()[0]: words[group.finding_type]
+        for group in content.get_planar_roi_measurement_groups()
+        if group.finding_type in words
     }
 
 
-def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], flagged: set[str]) -> Table:
+def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], said: dict[str, str]) -> Table:
     """One row a vertebra: level, true and found grade, probability, true and found height loss, flag."""
     found = {finding["level"]: finding for finding in findings}
     table = Table("level", "grade", "found", "P(≥ 2)", "height loss", "found", "SR says")
@@ -41,7 +41,6 @@ def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], flagged
         finding = found.get(truth.level)
         grade, probability, loss = _columns(finding)
         style = "bold red" if truth.grade >= Grade.MODERATE else ""
-        mark = "suspected" if truth.level in flagged else ""
         row = (
             truth.level,
             str(int(truth.grade)),
@@ -49,7 +48,7 @@ def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], flagged
             probability,
             f"{truth.loss_percent:.0f} %",
             loss,
-            mark,
+            said.get(truth.level, ""),
         )
         table.add_row(*row, style=style)
     return table
@@ -64,6 +63,7 @@ def _columns(finding: dict[str, Any] | None) -> tuple[str, str, str]:
     return str(finding["grade"]), f"{probability:.2f}", f"{finding['height_loss_percent']:.0f} %"
 
 
-def missed(truths: Sequence[Truth], flagged: set[str]) -> list[str]:
-    """The severe fractures that the SR does not flag."""
-    return [truth.level for truth in truths if truth.grade is Grade.SEVERE and truth.level not in flagged]
+def missed(truths: Sequence[Truth], said: dict[str, str]) -> list[str]:
+    """The severe fractures that the SR does not call suspected."""
+    severe = [truth.level for truth in truths if truth.grade is Grade.SEVERE]
+    return [level for level in severe if said.get(level) != "suspected"]

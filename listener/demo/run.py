@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from inference.levels import GRADED_LEVELS
 from listener import process
 from listener.demo import pacs
-from listener.demo.comparison import Truth, compare, flagged_levels, missed
+from listener.demo.comparison import Truth, compare, missed, said_in
 from listener.errors import ListenerError
 from listener.serve import running
 from listener.settings import load_settings
@@ -118,10 +118,10 @@ def _tell(console: Console, folder: Path, archive: pacs.Archive, truths: list[Tr
     picture = folder / "overview.png"
     Image.fromarray(dcmread(capture).pixel_array).save(picture)
     findings = json.loads(next((folder / "node" / "results").rglob("findings.json")).read_text())["findings"]
-    flagged = flagged_levels(report)
-    console.print(compare(truths, findings, flagged))
+    said = said_in(report)
+    console.print(compare(truths, findings, said))
     console.print(f"report   {report}\npicture  {capture}\n         {picture}", soft_wrap=True)
-    lost = missed(truths, flagged)
+    lost = missed(truths, said)
     if lost:
         console.print(f"[red]severe fractures not flagged: {', '.join(lost)}")
     return 1 if lost else 0
