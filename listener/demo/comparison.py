@@ -22,7 +22,7 @@ class Truth:
 
 
 def said_in(report: Path) -> dict[str, str]:
-    """What a received SR says of each level it names: "suspected" or "possible" ("T12 vertebra" gives "T12")."""
+    """What a received SR says of each level it names: "suspected" or "possible"."""
     content = srread(report).content
     assert isinstance(content, MeasurementReport)
     words = {COMPRESSION_FRACTURE: "suspected", POSSIBLE_DEFORMITY: "possible"}
