@@ -77,7 +77,7 @@ class Assessment:
 class VertebraFinding:
     """One vertebra: where it is, which it is, and what was found or why it could not be assessed.
 
-    Exactly one of ``assessment`` and ``not_assessed`` is set. ``level`` is None where the numbering is unknown.
+    Exactly one of ``assessment`` and ``not_assessed`` is set. ``level`` is None where it is unknown.
     """
 
     level: str | None
@@ -129,7 +129,7 @@ class StudyReport:
     """Everything there is to report about a study.
 
     ``not_analysed`` says why nothing could be said; then ``findings`` is empty. ``findings`` run cranial to
-    caudal. ``flag_grade`` and ``possible_grade`` are the least grades that are flagged and listed as possible.
+    caudal. ``flag_grade`` and ``possible_grade`` are the least grades flagged and listed as possible.
     """
 
     study_instance_uid: str
