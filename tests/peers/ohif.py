@@ -1,12 +1,10 @@
 """OHIF as a radiologist's viewer: its built bundle and Orthanc's DICOMweb behind one origin on loopback.
 
-The bundle comes from the npm package `@ohif/app` (`npm pack @ohif/app`, unpacked under `build/ohif/`, or
-wherever OHIF_DIST says).
+The bundle comes from the npm package `@ohif/app`; `fetch_ohif.sh` beside this file unpacks it.
 """
 
 import http.server
 import json
-import os
 import threading
 import urllib.error
 import urllib.request
@@ -61,10 +59,9 @@ COPIED_HEADERS = ("Accept", "Content-Type", "Host")
 
 def bundle_folder() -> Path:
     """OHIF's built viewer, or a skip that says how to get it."""
-    folder = Path(os.environ.get("OHIF_DIST", BUNDLE))
-    if not (folder / "index.html").is_file():
-        pytest.skip("no OHIF viewer: unpack `npm pack @ohif/app@3.13.2` under build/ohif, or set OHIF_DIST")
-    return folder
+    if not (BUNDLE / "index.html").is_file():
+        pytest.skip("no OHIF viewer: run `make peers`")
+    return BUNDLE
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
