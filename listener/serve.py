@@ -84,10 +84,10 @@ class Child:
             self._process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # The child watches this pipe and ends when we do, however we end.
-        return subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-        )
+        # The child watches this pipe and ends when we do, however we end. A session of its own keeps a Ctrl-C
+        # for us, so that we stop it and not take its end for a death.
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        return subprocess.Popen(self._command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
 
     def _keep_alive(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS

@@ -15,6 +15,7 @@ from listener.contexts import VERIFICATION
 from listener.errors import ListenerError
 
 AE_TITLE = "TESTPACS"
+_ANSWER_SECONDS = 120
 
 
 class Archive:
@@ -74,14 +75,17 @@ def send(files: Sequence[Path], ae_title: str, port: int) -> Iterator[int]:
     first = dcmread(files[0], stop_before_pixels=True)
     application = AE(AE_TITLE)
     application.add_requested_context(first.SOPClassUID, first.file_meta.TransferSyntaxUID)
+    application.dimse_timeout = _ANSWER_SECONDS
     association = application.associate("127.0.0.1", port, ae_title=ae_title)
     if not association.is_established:
         raise ListenerError("Faintline does not accept the association")
     try:
         for count, file in enumerate(files, start=1):
             answer: Dataset = association.send_c_store(file)
-            if answer.get("Status") != 0x0000:
-                raise ListenerError(f"Faintline answered {answer.get('Status')} to instance {count}")
+            if "Status" not in answer:
+                raise ListenerError(f"no answer to instance {count} within {_ANSWER_SECONDS} s")
+            if answer.Status != 0x0000:
+                raise ListenerError(f"Faintline answered 0x{answer.Status:04X} to instance {count}")
             yield count
     finally:
         association.release()
