@@ -1,9 +1,11 @@
 """Malformed, truncated, misaddressed and empty: each is refused clearly, and the node goes on."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 from peers import dcmtk, rawscu
 from peers.dcmtk import Address
@@ -172,6 +174,28 @@ def test_the_study_of_a_refused_instance_is_answered_from_the_good_ones(
     shared_hospital.wait_for_answer(study.uid)
     row = node.wait_for_state(study.uid, "done")
     assert row.instances == 4
+
+
+def test_values_of_the_header_that_break_their_rules_do_not_reach_the_log(
+    shared_hospital: Hospital, node: Node, tmp_path: Path
+) -> None:
+    study = tiny_ct(tmp_path / "study", "rule-breakers", slices=2)
+    for path in study.paths:
+        image = pydicom.dcmread(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.PatientBirthDate = f"{SENTINEL_ID}-DA"
+            image.PatientAge = f"{SENTINEL_ID}-AS"
+            image.PatientSex = f"{SENTINEL_ID}-CS"
+            image.StudyTime = f"{SENTINEL_ID}-TM"
+            image.AccessionNumber = f"{SENTINEL_ID}-SH-{'x' * 20}"
+            image.PatientID = f"{SENTINEL_ID}-LO-{'x' * 80}"
+            image.PatientName = "=".join([SENTINEL_NAME] * 5)
+            image.save_as(path)
+        assert rawscu.store(node.address, message_of(path)) == 0
+    shared_hospital.wait_for_answer(study.uid)
+    assert SENTINEL_ID not in node.log_text()
+    assert SENTINEL_NAME.split("^")[0] not in node.log_text()
 
 
 def test_no_name_or_id_of_a_patient_ever_reached_the_log(node: Node) -> None:
