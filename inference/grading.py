@@ -1,7 +1,7 @@
 """A volume and its located vertebrae in, one finding for each vertebra that is graded out.
 
-Each crop is looked at twice: the first look's six points re-centre the crop for the second, so that the
-localiser's coarse grid does not matter. Neck and sacrum are not graded and give no finding.
+Each vertebra is looked at three times: the six points of one look centre and turn the crop of the next, so
+that the localiser's coarse grid does not matter. Neck and sacrum are not graded and give no finding.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inference.bundle import Bundle
 from inference.card import GradeCalibration
-from inference.crops import CROP, crop_affine, cut_crop
+from inference.crops import CROP, Axes, crop_affine, cut_crop
 from inference.findings import Assessment, Grade, HeightPoints, Heights, VertebraFinding
 from inference.heights import HeightLoss, Measured, deformity, height_losses, measure
 from inference.levels import GRADED_LEVELS
@@ -25,8 +25,14 @@ from inference.volume import Volume
 WIDEST_SPACING_MM: Final = 5.5
 """Slices further apart do not show an end plate well enough to measure it."""
 
-MARGIN_MM: Final = 3.0
-"""What must be seen of the scan beyond each of the six points."""
+MARGIN_MM: Final = (3.0, 1.0, 1.0)
+"""What must be seen of the scan beyond each of the six points, along slice, row and column."""
+
+LOOKS: Final = 3
+"""How often the grader looks at a vertebra."""
+
+LARGEST_TURN: Final = np.radians(25.0)
+"""Between two looks a crop turns by no more."""
 
 PLAUSIBLE_MM: Final = (4.0, 45.0)
 """No living vertebral body is lower or taller."""
@@ -51,7 +57,7 @@ def grade_vertebrae(
 ) -> tuple[VertebraFinding, ...]:
     """Grade T1 to L5, and vertebrae without a number; findings run as ``located`` does."""
     wanted = [v for v in located if v.level is None or v.level in GRADED_LEVELS]
-    reasons = [_unseen(volume, np.array(v.centre_lps_mm), 0.0) for v in wanted]
+    reasons = [_unseen(volume, np.array(v.centre_lps_mm), (0.0, 0.0, 0.0)) for v in wanted]
     seen = [number for number, reason in enumerate(reasons) if reason is None]
     readings = read_vertebrae(volume, [wanted[number] for number in seen], bundle)
     sound: dict[int, Reading] = {}
@@ -71,11 +77,23 @@ def grade_vertebrae(
 
 
 def read_vertebrae(volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle) -> tuple[Reading, ...]:
-    """Look twice at each vertebra; the second crop is centred on the six points of the first."""
+    """Look at each vertebra; every further look follows the six points of the one before."""
     centres = [np.array(vertebra.centre_lps_mm) for vertebra in located]
     axes = [vertebra.axes for vertebra in located]
-    first = _look(volume, centres, axes, bundle)
-    return _look(volume, [reading.points_mm.mean(axis=0) for reading in first], axes, bundle)
+    for _ in range(LOOKS - 1):
+        seen = _look(volume, centres, axes, bundle)
+        centres = [reading.points_mm.mean(axis=0) for reading in seen]
+        axes = [along_points(frame, reading.points_mm) for frame, reading in zip(axes, seen, strict=True)]
+    return _look(volume, centres, axes, bundle)
+
+
+def along_points(axes: Axes, points_mm: NDArray[np.float64]) -> Axes:
+    """Turn a frame about its left axis until posterior runs with the body's depth; points (6, 3)."""
+    left, posterior, up = axes
+    depth = points_mm[4:].mean(axis=0) - points_mm[:2].mean(axis=0)
+    angle = np.clip(np.arctan2(depth @ up, depth @ posterior), -LARGEST_TURN, LARGEST_TURN)
+    turned = np.cos(angle) * posterior + np.sin(angle) * up
+    return np.stack([left, turned, np.cross(left, turned)])
 
 
 def _look(
@@ -147,13 +165,15 @@ def _assess(reading: Reading, own: Heights, loss: HeightLoss, bundle: Bundle) ->
     )  # fmt: skip
 
 
-def _unseen(volume: Volume, points_mm: NDArray[np.float64], spare_mm: float) -> str | None:
+def _unseen(
+    volume: Volume, points_mm: NDArray[np.float64], spare_mm: tuple[float, float, float]
+) -> str | None:
     """Why LPS points (N, 3) cannot be judged in ``volume``, or None."""
     spacing = np.array(volume.spacing_mm)
     if spacing[0] > WIDEST_SPACING_MM:
         return f"slices {spacing[0]:.1f} mm apart"
     index = volume.to_index(points_mm)
-    spare = spare_mm / spacing
+    spare = np.array(spare_mm) / spacing
     last = np.array(volume.voxels.shape) - 1
     if (index < spare).any() or (index > last - spare).any():
         return "cut by the end of the scan"

@@ -99,8 +99,12 @@ def draw_maps(hu: NDArray[np.int16], affine: Affine, localiser: Localiser) -> Sp
     )
 
 
-def find_peaks(maps: SpineMaps, least: float = 0.05) -> list[Peak]:
-    """Local maxima of the centre map of at least ``least``, placed between voxels by their surroundings."""
+def find_peaks(maps: SpineMaps, least: float = 0.02) -> list[Peak]:
+    """Local maxima of the centre map of at least ``least``, placed between voxels by their surroundings.
+
+    A peak's score is the geometric mean of centre and body probability: in bone unlike the phantom's the body
+    stays certain where the centre does not, and beside the spine it is the other way round.
+    """
     highest = ndimage.maximum_filter(maps.centre, size=5)
     peaks = []
     for index in np.argwhere((maps.centre == highest) & (maps.centre >= least)):
@@ -110,5 +114,6 @@ def find_peaks(maps: SpineMaps, least: float = 0.05) -> list[Peak]:
         place = np.array([part.start for part in around]) + np.array(offsets)
         log = maps.level_log[:, *around].reshape(len(LEVELS), -1) @ (weight.ravel() / weight.sum())
         centre_mm = maps.affine[:3, :3] @ place + maps.affine[:3, 3]
-        peaks.append(Peak(centre_mm, float(maps.centre[tuple(index)]), log.astype(np.float64)))
+        score = float(np.sqrt(maps.centre[tuple(index)] * maps.body[around].mean()))
+        peaks.append(Peak(centre_mm, score, log.astype(np.float64)))
     return peaks

@@ -12,7 +12,7 @@ from inference.bundle import Bundle, load_bundle
 from inference.card import GradeCalibration
 from inference.crops import CROP
 from inference.findings import Grade, VertebraFinding
-from inference.grading import grade_of, grade_vertebrae, probabilities, trabecular_hu
+from inference.grading import along_points, grade_of, grade_vertebrae, probabilities, trabecular_hu
 from inference.spine import LocatedVertebra, find_vertebrae
 from inference.volume import Volume
 from training.phantom import SceneKind, SceneOptions, draw_scene, grid_over, render
@@ -57,6 +57,15 @@ def test_trabecular_hu_is_that_of_the_middle_of_the_body_not_of_its_shell() -> N
     flat = corners.copy()
     flat[:, 0] = 55
     assert trabecular_hu(crop, flat) is None
+
+
+@given(st.floats(-24, 24))
+def test_the_frame_turns_with_the_six_points(degrees: float) -> None:
+    angle = np.radians(degrees)
+    back, up = np.array([0, np.cos(angle), np.sin(angle)]), np.array([0, -np.sin(angle), np.cos(angle)])
+    points = np.array([a * 12 * back + h * 11 * up for a in (-1, 0, 1) for h in (1, -1)])
+    turned = along_points(np.eye(3), points)
+    assert turned == pytest.approx(np.stack([[1, 0, 0], back, up]), abs=1e-9)
 
 
 def scanned(last_slice: int | None = None) -> tuple[Volume, list[LocatedVertebra]]:
