@@ -193,6 +193,8 @@ def test_values_of_the_header_that_break_their_rules_do_not_reach_the_log(
             image.PatientName = "=".join([SENTINEL_NAME] * 5)
             image.save_as(path)
         assert rawscu.store(node.address, message_of(path)) == 0
+    name_for_a_uid = replace(message_of(study.paths[0]), sop_instance_uid=SENTINEL_NAME)
+    assert rawscu.store(node.address, name_for_a_uid) != 0
     shared_hospital.wait_for_answer(study.uid)
     assert SENTINEL_ID not in node.log_text()
     assert SENTINEL_NAME.split("^")[0] not in node.log_text()
