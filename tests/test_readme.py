@@ -19,9 +19,10 @@ from listener.settings import load_settings
 from training.cli import app as faintline_train
 
 README = REPOSITORY / "README.md"
-DOCUMENTS = sorted((README, REPOSITORY / "CHANGELOG.md", *(REPOSITORY / "deploy").glob("*.md")))
-PROGRAMS = {"faintline": faintline, "faintline-train": faintline_train}
 PACKAGES = ("listener", "inference", "training")
+OURS = (*PACKAGES, "deploy", "tests", "README.md", "CHANGELOG.md")
+DOCUMENTS = sorted(path for path in REPOSITORY.rglob("*.md") if path.relative_to(REPOSITORY).parts[0] in OURS)
+PROGRAMS = {"faintline": faintline, "faintline-train": faintline_train}
 
 
 def commands(program: str) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _figures(values: dict[str, Any], under: str = "") -> Iterator[tuple[str, str
             yield name, str(value)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_command_that_a_document_names_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     for line in shell_lines(document):
@@ -103,7 +104,7 @@ def test_every_command_that_a_document_names_exists(document: Path) -> None:
             assert set(re.findall(r"(?<!\S)\[?(--[a-z-]+)", rest)) <= options | {"--help"}, line
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_link_leads_somewhere(document: Path) -> None:
     text = document.read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
@@ -120,7 +121,7 @@ def _anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_path_of_ours_that_a_document_names_exists(document: Path) -> None:
     for path in re.findall(
         r"`((?:listener|inference|training|deploy|tests)/[\w./-]*[\w/])`", document.read_text()
@@ -160,7 +161,7 @@ def test_the_invariants_name_the_import_contracts() -> None:
     demand_part(README, "contracts", "".join(f'- "{name}"\n' for name in names))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_settings_block_of_a_document_is_accepted(document: Path, tmp_path: Path) -> None:
     for block in re.findall(r"```toml\n(.*?)```", document.read_text(), re.DOTALL):
         (tmp_path / "faintline.toml").write_text(block)
