@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +16,13 @@ from inference.errors import InferenceError
 from listener.errors import ListenerError
 from listener.settings import Log, Settings, load_settings
 
+log = structlog.get_logger()
+
 
 def prepare(log: Log) -> None:
     """Set up logging to standard error and keep what we write to ourselves (umask 077)."""
     os.umask(0o077)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    for name in ("pynetdicom", "pydicom", "dbos", "apscheduler", "alembic", "highdicom"):
-        # Their messages may hold header values.
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _keep_header_values_out()
     renderer = (
         structlog.processors.JSONRenderer()
         if log.format == "json"
@@ -39,6 +40,20 @@ def prepare(log: Log) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _keep_header_values_out() -> None:
+    """Silence what quotes the headers it reads: messages and warnings of libraries, foreign exceptions."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    for name in ("pynetdicom", "pydicom", "dbos", "apscheduler", "alembic", "highdicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    threading.excepthook = _tell_kind_and_place
+
+
+def _tell_kind_and_place(failure: threading.ExceptHookArgs) -> None:
+    where = traceback.format_tb(failure.exc_traceback)
+    log.error("a thread failed", kind=failure.exc_type.__name__, where=where)
 
 
 def run_role(run: Callable[[Settings], None]) -> None:

@@ -71,7 +71,7 @@ def serve(settings: Receiver, spool: Spool, notes: Notes) -> ThreadedAssociation
         (evt.EVT_REQUESTED, provider.requested),
         (evt.EVT_C_STORE, provider.store),
         (evt.EVT_RELEASED, provider.ended),
-        (evt.EVT_ABORTED, provider.ended),
+        (evt.EVT_ABORTED, provider.aborted),
         (evt.EVT_CONN_CLOSE, provider.ended),
         (evt.EVT_REJECTED, provider.rejected),
     ]
@@ -109,6 +109,10 @@ class _Provider:
     def rejected(self, event: Event) -> None:
         """Say that an association was rejected."""
         log.info("association rejected", host=event.assoc.requestor.address)
+
+    def aborted(self, event: Event) -> None:
+        """Say that an association was aborted, by the peer or because of it; its end is noted on close."""
+        log.warning("association aborted", host=event.assoc.requestor.address)
 
     def store(self, event: Event) -> int:
         """Answer one C-STORE (PS3.4 B.2.3) once the instance is durable, or refuse it."""
