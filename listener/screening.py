@@ -15,10 +15,10 @@ from pathlib import Path
 
 import structlog
 
-from inference.__main__ import as_json
 from inference.bundle import Bundle
 from inference.errors import InferenceError, MixedStudyError
 from inference.findings import Grade, StudyReport, VertebraFinding
+from inference.findings_json import as_json
 from inference.screen import screen_files
 from listener import __version__
 from listener.durable_file import make_folder, place_once
