@@ -126,7 +126,8 @@ class Node:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _all_processes(self) -> list[psutil.Process]:
-        assert self._supervisor is not None
+        if self._supervisor is None:
+            return []
         try:
             supervisor = psutil.Process(self._supervisor.pid)
             return [supervisor, *supervisor.children(recursive=True)]

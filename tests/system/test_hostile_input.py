@@ -129,13 +129,10 @@ def test_a_command_that_names_another_instance_than_its_data_set_is_refused(
     assert not spool_holds(node, other)
 
 
-@pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2;touch x", "1" * 80])
+@pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2;touch x", "1.02.3", "1.2\n3"])
 def test_a_uid_that_is_none_is_refused(node: Node, message: Message, uid: str) -> None:
-    try:
-        status = rawscu.store(node.address, replace(message, sop_instance_uid=uid))
-    except ValueError:
-        pytest.skip("the sender's own library refuses to send it")
-    assert status != 0
+    assert rawscu.store(node.address, replace(message, sop_instance_uid=uid)) != 0
+    assert not spool_holds(node, message)
 
 
 def test_a_header_of_many_megabytes_is_stored_and_its_study_answered(
