@@ -42,6 +42,7 @@ SENDERS: dict[str, Callable[[Hospital, Study], None]] = {
     "verse005": _by_dcmsend,
     "verse008": _by_orthanc,
     "head": _by_storescu,
+    "unnamed_head": _by_dcmsend,
     "mr": _by_orthanc,
     "acrin_lumbar": _by_storescu,
     "lidc_0001": _by_dcmsend,
@@ -55,7 +56,8 @@ def send_everything(hospital: Hospital, real_data: Path, folder: Path) -> Sent:
     studies = {
         "verse005": write_verse(real_data, "005", folder / "verse005"),
         "verse008": write_verse(real_data, "008", folder / "verse008"),
-        "head": head_ct(folder / "head"),
+        "head": head_ct(folder / "head", "head", "HEAD"),
+        "unnamed_head": head_ct(folder / "unnamed_head", "unnamed_head", ""),
         "mr": mr_study(folder / "mr"),
         **{name: real_ct(real_data, name) for name in ("acrin_lumbar", "lidc_0001", "lidc_0314")},
     }

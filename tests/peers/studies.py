@@ -162,7 +162,7 @@ def tiny_ct(folder: Path, name: str, slices: int = 4) -> Study:
     return write_ct(Scan(voxels, (2.0, 1.0, 1.0)), folder, name)
 
 
-def head_ct(folder: Path, name: str = "head") -> Study:
+def head_ct(folder: Path, name: str, body_part: str) -> Study:
     """A skull-like shell with brain inside, 60 slices of 3 mm: long enough to screen, without a spine."""
     shape, spacing = (60, 128, 128), (3.0, 1.8, 1.8)
     centred = [(np.arange(size) - size / 2) * step for size, step in zip(shape, spacing, strict=True)]
@@ -170,7 +170,7 @@ def head_ct(folder: Path, name: str = "head") -> Study:
     radius = np.sqrt((z / 85) ** 2 + (y / 95) ** 2 + (x / 75) ** 2)
     noise = np.random.default_rng(5).normal(0, 8, shape)
     voxels = np.where(radius < 0.93, 35, np.where(radius < 1, 900, -1000)) + noise
-    return write_ct(Scan(voxels.astype(np.int16), spacing), folder, name, "HEAD")
+    return write_ct(Scan(voxels.astype(np.int16), spacing), folder, name, body_part)
 
 
 def mr_study(folder: Path, slices: int = 5) -> Study:

@@ -76,12 +76,13 @@ def test_the_real_grade_2_fracture_is_flagged_at_its_level(sent: Sent, real_data
     assert level == "L2", "the box lies on another vertebra than it names"
 
 
-def test_a_head_ct_is_not_analysed_and_says_why(sent: Sent) -> None:
-    groups = groups_of(sent.answer("head").report)
+@pytest.mark.parametrize("name", ["head", "unnamed_head"])
+def test_a_head_ct_is_not_analysed_and_says_why(sent: Sent, name: str) -> None:
+    groups = groups_of(sent.answer(name).report)
     assert {group.summary for group in groups} == {NOT_ANALYSED}
     assert not {group.summary for group in groups} & WITHOUT_FINDINGS
     assert all("not analysed" in group.comment.lower() for group in groups)
-    study = sent.hospital.node.study(sent.studies["head"].uid)
+    study = sent.hospital.node.study(sent.studies[name].uid)
     assert study is not None
     assert "not analysed" in study.reason.lower()
 
