@@ -31,6 +31,9 @@ STEP_SPREAD: Final = 0.12
 TILT_SPREAD_DEGREES: Final = 25.0
 """Standard deviation of the angle between a step and the patient's long axis."""
 
+LEVEL_DOUBT: Final = 0.2
+"""Share of the points whose level scores are taken to say nothing: some wrong ones must not break a chain."""
+
 LEAST_CHAIN: Final = 2
 """Fewer points than this are no spine."""
 
@@ -85,7 +88,7 @@ def _best_path(peaks: list[Peak], threshold: float) -> list[tuple[int, int]]:
     """Viterbi: the (peak, level) pairs of the best chain, cranial to caudal."""
     states = (len(peaks), len(LEVELS))
     gain = np.array([_log_odds(peak.score) - _log_odds(threshold) for peak in peaks])
-    own = gain[:, None] + 0.5 * (np.array([peak.level_log for peak in peaks]) + np.log(len(LEVELS)))
+    own = gain[:, None] + 0.5 * (np.array([_level_log(peak) for peak in peaks]) + np.log(len(LEVELS)))
     best, before = own.copy(), np.full((*states, 2), -1)
     for later, peak in enumerate(peaks):
         for earlier in range(later):
@@ -122,10 +125,15 @@ def _numberings(chain: tuple[Peak, ...], levels: NDArray[np.int64]) -> tuple[Arr
     scores = np.zeros(len(shifts))
     for index, shift in enumerate(shifts):
         named = levels + shift
-        scores[index] = sum(peak.level_log[level] for peak, level in zip(chain, named, strict=True))
+        scores[index] = sum(_level_log(peak)[level] for peak, level in zip(chain, named, strict=True))
         for upper, lower, start, end in zip(chain, chain[1:], named, named[1:], strict=False):
             scores[index] += _step_log(upper, lower, int(end - start))[start]
     return shifts, scores
+
+
+def _level_log(peak: Peak) -> Array:
+    """The level scores as a mixture with ignorance."""
+    return np.asarray(np.log((1 - LEVEL_DOUBT) * np.exp(peak.level_log) + LEVEL_DOUBT / len(LEVELS)))
 
 
 def _log_odds(probability: float) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from inference.bundle import Bundle
+from inference.coverage import beyond_notes, with_gaps
 from inference.errors import UnreadableSeriesError
 from inference.findings import StudyReport, VertebraFinding
 from inference.grading import grade_vertebrae
@@ -49,7 +50,7 @@ def screen_files(paths: Iterable[Path], bundle: Bundle) -> Screening:
     if volume is None:
         return _not_analysed(index, choice, choice.reason_for_none, bundle)
     stack = choice.candidates[0]
-    findings = grade_vertebrae(volume, find_vertebrae(volume, bundle), bundle)
+    findings = with_gaps(grade_vertebrae(volume, find_vertebrae(volume, bundle), bundle))
     if all(finding.assessment is None for finding in findings):
         return _not_analysed(index, choice, _why_nothing(findings), bundle)
     report = StudyReport(
@@ -58,7 +59,7 @@ def screen_files(paths: Iterable[Path], bundle: Bundle) -> Screening:
         series_instance_uid=stack.series_instance_uid,
         findings=findings,
         not_analysed=None,
-        notes=(*stack.notes, *_numbering_notes(findings)),
+        notes=(*stack.notes, *_numbering_notes(findings), *beyond_notes(findings, volume)),
         model=bundle.identity,
     )
     return Screening(report, volume, stack.headers)
