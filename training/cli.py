@@ -63,7 +63,7 @@ def export(
 
 @app.command()
 def phantom(folder: Annotated[Path, typer.Argument(help="Folder for the DICOM files")]) -> None:
-    """Write a synthetic CT study with known fractures, and truth.json beside it."""
+    """Write a synthetic CT study with known fractures, and FOLDER-truth.json beside it."""
     import json
     from dataclasses import asdict
 
