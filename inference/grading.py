@@ -176,7 +176,7 @@ def _unseen(
     spare = np.array(spare_mm) / spacing
     last = np.array(volume.voxels.shape) - 1
     if (index < spare).any() or (index > last - spare).any():
-        return "cut by the end of the scan"
+        return "cut by the edge of the images"
     return None
 
 

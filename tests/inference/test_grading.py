@@ -94,8 +94,8 @@ def test_a_vertebra_cut_by_the_scan_is_named_and_not_graded(bundle: Bundle) -> N
     top = volume.to_index(np.array(located[1].centre_lps_mm))[0]
     volume, located = scanned(last_slice=int(top) + 4)
     findings = {finding.level: finding for finding in grade_vertebrae(volume, located, bundle)}
-    assert findings["L1"].not_assessed == "cut by the end of the scan"
-    assert findings["L2"].not_assessed == "cut by the end of the scan"
+    assert findings["L1"].not_assessed == "cut by the edge of the images"
+    assert findings["L2"].not_assessed == "cut by the edge of the images"
     assert findings["L4"].assessment is not None
 
 
