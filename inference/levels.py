@@ -19,6 +19,3 @@ VERSE_LABELS: Final[dict[int, str]] = {
     28: "T13",
 }
 """VerSe's mask values (Sekuboyina et al. 2021); 26 is the sacrum, 27 the coccyx (unnamed here)."""
-
-TOTALSEGMENTATOR_LABELS: Final[dict[int, str]] = {26 + i: name for i, name in enumerate(reversed(LEVELS))}
-"""TotalSegmentator's mask values: S1 is 26, L5 27, … C1 50."""

@@ -56,11 +56,6 @@ def _register(name: str, function: Work) -> None:
         DBOS.run_step({"name": name}, function, argument)
 
 
-def stop() -> None:
-    """Take no more work; what is running is resumed by the next process with this executor id."""
-    DBOS.destroy(workflow_completion_timeout_sec=0)
-
-
 class QueueClient:
     """Puts work on queues and looks after it, from any process."""
 

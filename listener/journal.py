@@ -94,6 +94,6 @@ def reconcile(spool: Spool, registry: Registry) -> int:
         except DamagedFile as error:
             log.error("a file of the spool is damaged", file=str(error))
             continue
-        found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now, "reconciled"))
+        found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now))
     registry.arrivals.record(found)
     return len(found)

@@ -20,7 +20,7 @@ from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, walk
 from listener.errors import RefusedInstance
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.settings import Receiver
-from listener.spool import IMPLEMENTATION_VERSION_NAME, Outcome, Spool
+from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES, Outcome, Spool
 from listener.study import InstanceHeader, ReceivedInstance
 
 log = structlog.get_logger()
@@ -28,7 +28,6 @@ log = structlog.get_logger()
 SUCCESS = 0x0000
 COERCION = 0xB000
 """Warning (PS3.4 table B.2-1): another instance with this UID and other bytes is kept beside it."""
-OUT_OF_RESOURCES = 0xA700
 
 MAXIMUM_PDU_BYTES = 1 << 17
 _IDLE_SECONDS = 60
@@ -142,9 +141,7 @@ class _Provider:
         self._note_carried(association, header.study_instance_uid)
         stored = self._spool.store(header, transfer_syntax_uid, data)
         self._notes.received(
-            ReceivedInstance(
-                header, stored.name, stored.sha256, transfer_syntax_uid, datetime.now(UTC), association
-            )
+            ReceivedInstance(header, stored.name, stored.sha256, transfer_syntax_uid, datetime.now(UTC))
         )
         if stored.outcome is Outcome.CONFLICT:
             log.warning("conflicting duplicate kept aside", sop_instance_uid=header.sop_instance_uid)

@@ -31,7 +31,6 @@ class ReceivedInstance:
     sha256: str
     transfer_syntax_uid: str
     received_at: datetime
-    association: str
 
 
 class StudyState(StrEnum):

@@ -24,7 +24,7 @@ from listener.contexts import (
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, MAXIMUM_DEPTH
 from listener.results import codes, identity
 from listener.settings import Delivery, Receiver
-from listener.spool import IMPLEMENTATION_VERSION_NAME
+from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES
 
 STATEMENT = REPOSITORY / "deploy" / "conformance.md"
 
@@ -154,7 +154,7 @@ def _private_codes() -> Iterator[CodedConcept]:
 
 def test_every_status_is_explained() -> None:
     text = STATEMENT.read_text()
-    answered = {scp.SUCCESS, scp.COERCION, scp.OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND}
+    answered = {scp.SUCCESS, scp.COERCION, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND}
     received = {*delivery.STORED_WITH_WARNING, delivery.DUPLICATE}
     for status in answered | received:
         assert f"0x{status:04X}" in text

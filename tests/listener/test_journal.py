@@ -23,7 +23,7 @@ def stored(spool: Spool, study: str = "") -> ReceivedInstance:
     data = memoryview(encode(ct_slice(study=study)))
     header = walk(data, EXPLICIT)
     done = spool.store(header, EXPLICIT, data)
-    return ReceivedInstance(header, done.name, done.sha256, EXPLICIT, datetime.now(UTC), "a")
+    return ReceivedInstance(header, done.name, done.sha256, EXPLICIT, datetime.now(UTC))
 
 
 def test_every_note_is_written_before_the_journal_stops(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Node:
             data = memoryview(encode(dataset))
             header = walk(data, EXPLICIT)
             stored = self.spool.store(header, EXPLICIT, data)
-            received = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC), "a")
+            received = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC))
             self.registry.arrivals.record([received])
         close_quiet_studies(self.registry, quiet_seconds=0)
 

@@ -23,7 +23,6 @@ Array32 = NDArray[np.float32]
 
 BODY_REACH_MM = (1.45, 1.45, 24.0)
 """Half extent of a body's box: in half widths, half depths, mm."""
-ARCH_BLEND_MM = 1.5
 
 
 @lru_cache(maxsize=4)
