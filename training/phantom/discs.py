@@ -14,6 +14,10 @@ Array32 = NDArray[np.float32]
 
 DISC_HU = 82.0
 
+VACUUM_SHARE = 0.04
+VACUUM_SHARE_LOW = 0.2
+"""How often gas lies in a disc, and in the two lowest, which carry the most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Disc:
@@ -32,9 +36,9 @@ def draw_discs(count: int, rng: np.random.Generator) -> tuple[Disc, ...]:
             float(rng.normal(DISC_HU, 12)),
             float(np.clip(rng.normal(0.03, 0.04), -0.03, 0.15)),
             bool(rng.random() < 0.04),
-            bool(rng.random() < 0.04),
+            bool(rng.random() < (VACUUM_SHARE_LOW if number >= count - 2 else VACUUM_SHARE)),
         )
-        for _ in range(count)
+        for number in range(count)
     )
 
 
@@ -65,6 +69,6 @@ def paint_discs(hu: Array32, grid: Grid, vertebrae: Sequence[Placed], discs: Seq
         if disc.calcified:
             value += 350 * np.clip(1 - np.hypot(box.x / 9, (box.y + 2) / 7) - 0.15 * height, 0, 1)
         if disc.vacuum:
-            value -= 900 * np.clip(1.3 * (1 - np.hypot(box.x / 14, box.y / 9)) - 0.5 * height, 0, 1)
+            value -= 900 * np.clip(1.3 * (1 - np.hypot(box.x / 15, box.y / 11)) - 0.6 * height + 0.3, 0, 1)
         part = hu[box.slices]
         part += cover(distance, width) * (value - part)

@@ -134,7 +134,7 @@ def render(scene: Scene, grid: Grid) -> NDArray[np.int16]:
 def _paint(hu: Array32, scene: Scene, grid: Grid) -> None:
     """Paint all that needs fine edges over the soft tissue."""
     paint_discs(hu, grid, scene.vertebrae, scene.discs)
-    paint_skeleton(hu, scene.trunk, scene.vertebrae, scene.bones[-1].trabecular_hu, grid)
+    paint_skeleton(hu, scene.trunk, scene.vertebrae, scene.sacrum, grid)
     for i, (vertebra, bone) in enumerate(zip(scene.vertebrae, scene.bones, strict=True)):
         if vertebra.level != "S1":
             paint_vertebra(hu, grid, vertebra, bone, scene.texture_seed + 7 * i)

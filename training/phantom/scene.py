@@ -13,6 +13,7 @@ from inference.levels import GRADED_LEVELS, LEVELS
 from training.phantom.column import GRADED, Placed, Streams, draw_column
 from training.phantom.discs import Disc, draw_discs
 from training.phantom.look_alikes import Feature, Frame, draw_features
+from training.phantom.sacrum import Sacrum, draw_sacrum
 from training.phantom.trunk import Trunk, draw_trunk
 from training.phantom.truth import VertebraTruth, grade_of, height_points, losses
 from training.phantom.variants import draw_variants
@@ -65,6 +66,7 @@ class Scene:
     features: tuple[tuple[Feature, ...], ...]
     bones: tuple["Bone", ...]
     discs: tuple[Disc, ...]
+    sacrum: Sacrum
     trunk: Trunk
     texture_seed: int
     bounds_lps_mm: Bounds
@@ -102,13 +104,15 @@ def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
     ]
     body = draw_trunk(placed, trunk)
     first, last = options.levels or _draw_levels(options.kind, bounds)
+    bones = _draw_bones(placed, features, bone)
     return Scene(
         options.kind,
         placed,
         measure(placed, names),
         features,
-        _draw_bones(placed, features, bone),
+        bones,
         draw_discs(len(placed) - 1, bone),
+        draw_sacrum(bones[-1].trabecular_hu, bone),
         body,
         int(rng.integers(2**31)),
         _bounds(options.kind, body, LEVELS.index(first), LEVELS.index(last), bounds),

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.volume import Grid
-from training.phantom.anatomy import HIP_STEP_MM, shapes
-from training.phantom.boxes import blend_bone, box_around, part_of, sample_distance, voxel_mm
+from training.phantom.anatomy import shapes
+from training.phantom.boxes import blend_bone, box_around, part_of, voxel_mm
 from training.phantom.column import Placed, sacrum_turn
 from training.phantom.ribs import paint_ribs
+from training.phantom.sacrum import SHIFT_MM, Sacrum, paint_sacrum, template_box, template_distance
 from training.phantom.trunk import Trunk
 from training.phantom.tubes import EYE, Tube, paint_tube
 
@@ -55,27 +56,8 @@ def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
         paint_tube(hu, grid, Tube(arm + np.array([x, y, 0]), np.array([23.0, 16.0, 12.0]), 700.0, 1.8, 180.0))
 
 
-def _paint_template(
-    hu: Array32, grid: Grid, packed: NDArray[np.int8], origin: Array32, to_lps: Array, core_hu: float
-) -> None:
-    """Paint a packed template; ``to_lps`` (4, 4) maps its own mm to LPS."""
-    index = np.eye(4)
-    index[:3, :3] = np.eye(3)[:, ::-1] * HIP_STEP_MM
-    index[:3, 3] = origin
-    affine = to_lps @ index
-    low = origin.astype(np.float64)
-    high = low + np.array(packed.shape[::-1]) * HIP_STEP_MM
-    rotation = to_lps[:3, :3]
-    scale = float(np.linalg.det(rotation) ** (1 / 3))
-    box = box_around(grid, to_lps[:3, 3], rotation.T / scale, low * scale, high * scale)
-    if box is None:
-        return
-    distance = sample_distance(packed, affine, part_of(grid, box)) * np.float32(scale)
-    blend_bone(hu[box.slices], distance, 620.0, 1.3, core_hu, max(voxel_mm(grid), 0.8))
-
-
 def paint_pelvis(
-    hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], core_hu: float, grid: Grid
+    hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], sacrum: Sacrum, grid: Grid
 ) -> None:
     """Sacrum, hip bones, femora."""
     turn = sacrum_turn(trunk.centres)
@@ -83,10 +65,9 @@ def paint_pelvis(
     cos, sin = np.cos(turn), np.sin(turn)
     to_lps = np.eye(4)
     to_lps[:3, :3] = scale * np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    to_lps[:3, 3] = trunk.centres[-1]
-    known = shapes()
-    _paint_template(hu, grid, known.hips, known.hips_origin_mm, to_lps, core_hu * 0.7)
-    _paint_template(hu, grid, known.sacrum, known.sacrum_origin_mm, to_lps, core_hu * 0.8)
+    to_lps[:3, 3] = trunk.centres[-1] + SHIFT_MM * vertebrae[-1].axes[2]
+    _paint_hips(hu, to_lps, sacrum.trabecular_hu, grid)
+    paint_sacrum(hu, vertebrae[-1], sacrum, to_lps, grid)
     for side in (-1, 1):
         head, trochanter, shaft, knee = (
             to_lps[:3, :3] @ np.array(p) + to_lps[:3, 3]
@@ -123,6 +104,15 @@ def paint_pelvis(
             ),
         )
         paint_tube(hu, grid, Tube(np.array([shaft, knee]), scale * np.array([14.0, 13]), 1300.0, 5.0, -40.0))
+
+
+def _paint_hips(hu: Array32, to_lps: Array, core_hu: float, grid: Grid) -> None:
+    known = shapes()
+    box = template_box(grid, known.hips, known.hips_origin_mm, to_lps)
+    if box is None:
+        return
+    distance = template_distance(known.hips, known.hips_origin_mm, to_lps, part_of(grid, box))
+    blend_bone(hu[box.slices], distance, 620.0, 1.3, core_hu, max(voxel_mm(grid), 0.8))
 
 
 def paint_skull(hu: Array32, trunk: Trunk, grid: Grid) -> None:
@@ -165,7 +155,7 @@ def paint_skull(hu: Array32, trunk: Trunk, grid: Grid) -> None:
 
 
 def paint_skeleton(
-    hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], core_hu: float, grid: Grid
+    hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], sacrum: Sacrum, grid: Grid
 ) -> None:
     """Everything of bone but the vertebrae."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1)
@@ -176,6 +166,6 @@ def paint_skeleton(
     if high > trunk.height_at(14) and low < trunk.height_at(1):
         paint_shoulders(hu, trunk, grid)
     if low < trunk.height_at(22):
-        paint_pelvis(hu, trunk, vertebrae, core_hu, grid)
+        paint_pelvis(hu, trunk, vertebrae, sacrum, grid)
     if high > trunk.height_at(3):
         paint_skull(hu, trunk, grid)
