@@ -48,6 +48,25 @@ class Caller(_Section):
     """Its IP address; leave it out to accept the title from everywhere (AE titles are names, not proof)."""
 
 
+class Tls(_Section):
+    """Encryption of what arrives: without a certificate there is none."""
+
+    certificate: Path | None = None
+    """Our certificate and its chain (PEM); once renewed it is used without a restart."""
+    key: Path | None = None
+    """The key of our certificate (PEM, without a passphrase)."""
+    authority: Path | None = None
+    """Certificates of the authorities (PEM) whose peers may connect; leave it out to ask for none."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key_go_together(self) -> "Tls":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if self.authority is not None and self.certificate is None:
+            raise ValueError("an authority is of use only with a certificate of our own")
+        return self
+
+
 class Receiver(_Section):
     """The door: where studies arrive."""
 
@@ -63,10 +82,15 @@ class Receiver(_Section):
     """Who may associate: a list of AE titles with addresses; an empty list is nobody, "any" is everybody."""
     maximum_associations: int = Field(default=100, ge=1)
     """So many associations at a time; further ones are told to come back later."""
+    maximum_associations_per_host: int = Field(default=20, ge=1)
+    """So many of them from one address."""
+    user_identity: Literal["ignore", "refuse"] = "ignore"
+    """What becomes of a sender that identifies its user (PS3.7 D.3.3.7): nothing is checked or kept of it."""
     maximum_instance_mb: int = Field(default=1024, ge=1)
     """A larger instance is refused."""
     free_space_mb: int = Field(default=1024, ge=0)
     """With less free space than this, instances are refused (0xA700) until there is room again."""
+    tls: Tls = Tls()
 
 
 class Worker(_Section):
@@ -213,10 +237,13 @@ def load_settings(path: Path) -> Settings:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """Take relative paths from the folder of the settings file, not from wherever the command runs."""
-    worker = settings.worker
+    worker, receiver = settings.worker, settings.receiver
     if worker.bundle is not None:
         worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
-    return settings.model_copy(update={"folder": (folder / settings.folder).resolve(), "worker": worker})
+    files = {name: (folder / file).resolve() for name, file in receiver.tls if file is not None}
+    receiver = receiver.model_copy(update={"tls": receiver.tls.model_copy(update=files)})
+    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "receiver": receiver}
+    return settings.model_copy(update=anchored)
 
 
 def _demand_known_environment() -> None:
