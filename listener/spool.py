@@ -1,16 +1,19 @@
 """Instances in; durable files out: ``<spool>/<Study Instance UID>/<SOP Instance UID>.dcm``.
 
-The spool is the truth: what lies here was acknowledged or may be, what does not was not. A file appears
-under its name only complete and synced (temporary file, fsync, link, fsync of the folder), bytes as received
-behind a preamble and meta header of our own (PS3.10 7.1). Names are built from checked UIDs only.
+The spool is the truth: what lies here was acknowledged or may be, what does not was not. A file gets its name
+once it is complete, and is acknowledged once it and its folder are synced; what a power cut catches in between
+is found at the next start by its structure. Bytes are kept as received behind a preamble and meta header of
+our own (PS3.10 7.1). Names are built from checked UIDs only.
 """
 
 import hashlib
 import os
 import shutil
 import struct
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -21,7 +24,7 @@ from pydicom.filereader import read_file_meta_info
 
 from listener import __version__
 from listener.dataset_walk import is_uid, walk
-from listener.durable_file import make_folder, sync_folder, write_all
+from listener.durable_file import make_folder, sync_file, sync_folder, write_all
 from listener.errors import DamagedFile, RefusedInstance
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.study import InstanceHeader
@@ -34,8 +37,11 @@ OUT_OF_RESOURCES = 0xA700
 _PREAMBLE = bytes(128) + b"DICM"
 _HEAD_BYTES = len(_PREAMBLE) + 12  # and the element that says how long the rest of the meta header is
 _PIECE_BYTES = 1 << 20
+_SYNCING_THREADS = 16
+_ASKING_SECONDS = 1.0
 _SUFFIX = ".dcm"
 _CONFLICT_SUFFIX = ".conflict"
+_DAMAGED_SUFFIX = ".damaged"
 
 
 class Outcome(Enum):
@@ -63,15 +69,27 @@ class Spool:
         self._reserve_bytes = reserve_mb << 20
         self._incoming = folder / ".incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._has_space, self._asked_at = True, -_ASKING_SECONDS
+        self._syncing = ThreadPoolExecutor(_SYNCING_THREADS, thread_name_prefix="sync")
 
     def incoming(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> "Incoming":
         """Open a file for an instance under way; raises `RefusedInstance` where the disk is full."""
         try:
-            self._demand_space(0)
+            self._demand_space()
             meta = _meta_header(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
             return Incoming(self, self._incoming / uuid.uuid4().hex, _PREAMBLE + meta)
         except OSError as error:
             raise _out_of_resources(error) from error
+
+    def make_durable(self, folder: Path, name: str) -> None:
+        """Sync a file and, at the same time, its folder: the file system commits both at once.
+
+        By its name and not by the descriptor it was written with: of two identical ones that arrive together
+        the second is answered for the first one's file, which may not be synced yet.
+        """
+        folder_synced = self._syncing.submit(sync_folder, folder)
+        sync_file(folder / name)
+        folder_synced.result()
 
     def study_folder(self, study_instance_uid: str) -> Path:
         """Where the instances of a study lie."""
@@ -115,8 +133,18 @@ class Spool:
             raise DamagedFile(f"{study_instance_uid}/{name} cannot be read back") from error
         return header, syntax, hashlib.sha256(data).hexdigest()
 
-    def _demand_space(self, size: int) -> None:
-        if shutil.disk_usage(self._folder).free - size < self._reserve_bytes:
+    def set_aside(self, study_instance_uid: str, name: str) -> None:
+        """Take a damaged file out of its study; it stays beside it for whoever looks into the matter."""
+        path = self.study_folder(study_instance_uid) / name
+        path.replace(path.with_name(f"{name}{_DAMAGED_SUFFIX}"))
+        sync_folder(path.parent)
+
+    def _demand_space(self) -> None:
+        """Refuse below the watermark; the file system is asked once a second at most."""
+        if time.monotonic() - self._asked_at > _ASKING_SECONDS:
+            self._has_space = shutil.disk_usage(self._folder).free >= self._reserve_bytes
+            self._asked_at = time.monotonic()
+        if not self._has_space:
             raise RefusedInstance(OUT_OF_RESOURCES, "not enough free space")
 
 
@@ -158,13 +186,11 @@ class Incoming:
         An instance that is there already is not kept again; one with the same SOP Instance UID and other
         bytes is kept beside the first.
         """
+        folder = self._spool.study_folder(header.study_instance_uid)
         try:
-            os.fdatasync(self._file)
-            folder = self._spool.study_folder(header.study_instance_uid)
             make_folder(folder)
             stored = self._link(folder, header.sop_instance_uid)
-            # Whoever answers must have synced: the first writer of an identical one may not have, yet.
-            sync_folder(folder)
+            self._spool.make_durable(folder, stored.name)
         except OSError as error:
             raise _out_of_resources(error) from error
         return stored
