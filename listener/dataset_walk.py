@@ -182,7 +182,7 @@ class Walk:
             _demand(end != _NOWHERE, "a plain value has no length")
             self._position = end
         else:
-            _demand(len(self._stack) <= MAXIMUM_DEPTH, _TOO_DEEP)
+            _demand(len(self._stack) <= 2 * MAXIMUM_DEPTH, _TOO_DEEP)  # a sequence and its item
             self._stack.append(opened)
             self._position = start
 

@@ -90,8 +90,8 @@ class Journal:
 def reconcile(spool: Spool, registry: Registry) -> int:
     """Bring into the registry what the spool holds and it does not; return how many instances.
 
-    A file that cannot be read was cut short by a power cut before it was acknowledged, or the disk is failing:
-    it is set aside, so that the sender can bring the instance again.
+    A file that cannot be read was cut short by a power cut before it was acknowledged, or the disk fails: it
+    is set aside, so that the sender can bring the instance again.
     """
     missing = set(spool.names()) - registry.arrivals.known_names()
     now = datetime.now(UTC)

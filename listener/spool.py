@@ -1,9 +1,9 @@
 """Instances in; durable files out: ``<spool>/<Study Instance UID>/<SOP Instance UID>.dcm``.
 
 The spool is the truth: what lies here was acknowledged or may be, what does not was not. A file gets its name
-once it is complete, and is acknowledged once it and its folder are synced; what a power cut catches in between
-is found at the next start by its structure. Bytes are kept as received behind a preamble and meta header of
-our own (PS3.10 7.1). Names are built from checked UIDs only.
+once it is complete, and is acknowledged once it and its folder are synced; what a power cut catches in
+between is found at the next start by its structure. Bytes are kept as received behind a preamble and meta
+header of our own (PS3.10 7.1). Names are built from checked UIDs only.
 """
 
 import hashlib

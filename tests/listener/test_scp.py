@@ -129,7 +129,7 @@ def test_wrong_ae_titles_are_rejected(node: Node, calling: str, called: str) -> 
 
 
 def is_turned_away(association: Association) -> bool:
-    """pynetdicom calls a rejection that comes at once a failed connection; the hostile suite reads the PDU."""
+    """pynetdicom calls a rejection that comes at once a failed connection; the attacks read the PDU."""
     return association.is_rejected or association.is_aborted
 
 
