@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def attack_all(start: Start, cases: list[Case]) -> dict[str, str]:
-    """Why each case failed on one receiver, "" where it passed; it is started again whenever it stays down."""
+    """Why each case failed on one receiver, "" where it passed; started again whenever it stays down."""
     left, outcomes = list(cases), {}
     slow = [case for case in left if case.seconds]
     left = [case for case in left if not case.seconds]

@@ -93,8 +93,12 @@ def command(
     for number, value in ((0x0100, field_), (0x0110, message_id), (0x0800, data_set)):
         if value is not None:
             parts.append(element(0, number, b"", struct.pack("<H", value)))
-    body = b"".join(sorted(parts, key=lambda part: part[:4][::-1]))
+    body = b"".join(sorted(parts, key=_tag_of))
     return element(0, 0, b"", struct.pack("<I", len(body))) + body
+
+
+def _tag_of(encoded: bytes) -> bytes:
+    return encoded[:4][::-1]
 
 
 def uid_element(number: int, uid: str | bytes) -> bytes:
