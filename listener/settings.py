@@ -102,6 +102,8 @@ class Worker(_Section):
     """CPU threads of each process; 0 shares the machine's cores evenly."""
     bundle: Path | None = None
     """Folder of the model bundle, relative to the settings file; leave it out for the one Faintline ships."""
+    memory_limit_mb: int = Field(default=0, ge=0)
+    """What each process may hold in memory; 0 shares three quarters of the machine's evenly."""
     time_limit_seconds: float = Field(default=900, gt=0)
     """A study that takes longer is given up like one whose process died."""
     attempts: int = Field(default=3, ge=1)

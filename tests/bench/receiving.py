@@ -2,9 +2,9 @@
 
     python tests/bench/receiving.py [ROUNDS]
 
-All run at the same time and take turns (A B C A B C), so that what else the machine does falls on all of them;
-what counts are the ratios within a round. Senders are dcmtk's `dcmsend`, with TCP_NODELAY on both sides unless
-the row says otherwise. Faintline answers when file and folder are synced; storescp never syncs.
+All run at the same time and take turns (A B C A B C), so that what else the machine does falls on all of
+them; what counts are the ratios within a round. Senders are dcmtk's `dcmsend`, with TCP_NODELAY on both sides
+unless the row says otherwise. Faintline answers when file and folder are synced; storescp never syncs.
 """
 
 import os

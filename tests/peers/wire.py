@@ -93,7 +93,8 @@ def command(
     for number, value in ((0x0100, field_), (0x0110, message_id), (0x0800, data_set)):
         if value is not None:
             parts.append(element(0, number, b"", struct.pack("<H", value)))
-    body = b"".join(sorted(parts, key=_tag_of))
+    ordered: list[bytes] = sorted(parts, key=_tag_of)
+    body = b"".join(ordered)
     return element(0, 0, b"", struct.pack("<I", len(body))) + body
 
 

@@ -83,12 +83,13 @@ def _second_request(target: Target) -> None:
 @attack("PDU framing", "a command that never ends")
 def _endless_command(target: Target) -> None:
     with target.associated() as wire:
-        piece = pdu(P_DATA, pdv(1, 1, bytes(16000)))
+        piece, deadline = pdu(P_DATA, pdv(1, 1, bytes(16000))), time.monotonic() + 10
         for _ in range(2000):
             try:
                 wire.socket.sendall(piece)
             except OSError:
                 return
+            assert time.monotonic() < deadline, "taken for 10 s"
         assert wire.ends(), "32 MB of one command were taken"
 
 
