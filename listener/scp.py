@@ -5,11 +5,13 @@ survive a power cut.
 """
 
 import uuid
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 
 import structlog
 
+from listener.audit import ALERT, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
 from listener.contexts import supported_contexts
 from listener.gate.command import Command
 from listener.gate.listening import Gate
@@ -18,7 +20,7 @@ from listener.gate.room import Room
 from listener.gate.tls import CurrentContext
 from listener.reception import Reception
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
-from listener.settings import Receiver
+from listener.settings import Receiver, Tls
 from listener.spool import IMPLEMENTATION_VERSION_NAME, Spool
 from listener.study import ReceivedInstance
 
@@ -43,22 +45,23 @@ class Notes(Protocol):
         """Note that an association ended."""
 
 
-def serve(settings: Receiver, spool: Spool, notes: Notes) -> Gate:
+def serve(settings: Receiver, tls: Tls, spool: Spool, notes: Notes, audit: Audit) -> Gate:
     """Start accepting associations in background threads."""
     acceptor = Acceptor(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, supported_contexts())
     room = Room(settings.maximum_associations, settings.maximum_associations_per_host)
-    tls = CurrentContext(settings.tls) if settings.tls.certificate is not None else None
-    desk = Provider(settings, spool, notes)
-    return Gate((settings.host, settings.port), room, desk, acceptor, tls)
+    context = CurrentContext(tls) if tls.certificate is not None else None
+    desk = Provider(settings, spool, notes, audit)
+    return Gate((settings.host, settings.port), room, desk, acceptor, context)
 
 
 class Provider:
     """Decides who comes in; called from many threads."""
 
-    def __init__(self, settings: Receiver, spool: Spool, notes: Notes) -> None:
+    def __init__(self, settings: Receiver, spool: Spool, notes: Notes, audit: Audit) -> None:
         self._settings = settings
         self._spool = spool
         self._notes = notes
+        self._audit = audit
 
     def rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
         """Turn away who calls somebody else, and who is not known: titles are names, not proof."""
@@ -72,6 +75,8 @@ class Provider:
                 calling_ae_title=calling,
                 called_ae_title=called,
             )
+            what = f"association rejected {refusal}: called {requested.called_ae_title}"
+            self._audit.record(AuditEvent(ALERT, MINOR_FAILURE, requested.calling_ae_title, host, what))
         return refusal
 
     def _rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
@@ -93,19 +98,30 @@ class Provider:
 
     def accepted(self, requested: Requested, host: str) -> "Visit":
         """Begin to serve an association."""
-        return Visit(self._settings, self._spool, self._notes, host)
+        caller = Caller(requested.calling_ae_title, host)
+        return Visit(self._settings, self._spool, self._notes, self._audit, caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who associated, and from where."""
+
+    ae_title: str
+    host: str
 
 
 class Visit:
     """One association: begins its C-STOREs, and notes which studies it carries."""
 
-    def __init__(self, settings: Receiver, spool: Spool, notes: Notes, host: str) -> None:
+    def __init__(self, settings: Receiver, spool: Spool, notes: Notes, audit: Audit, caller: Caller) -> None:
         self._maximum_bytes = settings.maximum_instance_mb << 20
         self._spool = spool
         self._notes = notes
-        self._host = host
+        self._audit = audit
+        self._caller = caller
         self._association = uuid.uuid4().hex
         self._carried: set[str] = set()
+        self._instances = 0
 
     def storing(self, command: Command, context: Context) -> Reception:
         """Begin to take a data set."""
@@ -119,11 +135,24 @@ class Visit:
 
     def received(self, instance: ReceivedInstance) -> None:
         """Note a durable instance."""
+        self._instances += 1
         self._notes.received(instance)
 
     def ended(self, how: str) -> None:
         """Note the end of the association, however it came."""
         if how != "released":
-            log.warning("association ended", host=self._host, how=how)
+            log.warning("association ended", host=self._caller.host, how=how)
         if self._carried:
             self._notes.closed(self._association)
+        outcome = SUCCESS if how == "released" else MINOR_FAILURE
+        what = f"association {how}; {self._instances} instances received"
+        self._audit.record(
+            AuditEvent(
+                TRANSFERRED,
+                outcome,
+                self._caller.ae_title,
+                self._caller.host,
+                what,
+                tuple(sorted(self._carried)),
+            )
+        )

@@ -90,7 +90,6 @@ class Receiver(_Section):
     """A larger instance is refused."""
     free_space_mb: int = Field(default=1024, ge=0)
     """With less free space than this, instances are refused (0xA700) until there is room again."""
-    tls: Tls = Tls()
 
 
 class Worker(_Section):
@@ -143,6 +142,15 @@ class Destination(_Section):
     """Its port."""
 
 
+class Audit(_Section):
+    """The audit trail, written to `audit/audit.log` in the folder; `faintline audit` checks its chain."""
+
+    syslog_host: str = ""
+    """A syslog server that gets every message too (RFC 5424 over UDP); empty for none."""
+    syslog_port: Port = 514
+    """Its port."""
+
+
 class Log(_Section):
     """What is logged, never a patient's name or ID."""
 
@@ -166,9 +174,11 @@ class Settings(BaseSettings):
     folder: Path = Path("var")
     """Spool, registry and results: everything that must survive. Relative to the settings file."""
     receiver: Receiver = Receiver()
+    tls: Tls = Tls()
     worker: Worker = Worker()
     report: Report = Report()
     delivery: Delivery = Delivery()
+    audit: Audit = Audit()
     log: Log = Log()
     destinations: tuple[Destination, ...] = ()
 
@@ -200,6 +210,16 @@ class Settings(BaseSettings):
     def results(self) -> Path:
         """Where finished results lie."""
         return self.folder / "results"
+
+    @property
+    def audit_folder(self) -> Path:
+        """Where the audit trail lies."""
+        return self.folder / "audit"
+
+    @property
+    def syslog(self) -> tuple[str, int] | None:
+        """Where audit messages go too."""
+        return (self.audit.syslog_host, self.audit.syslog_port) if self.audit.syslog_host else None
 
     @property
     def registry_url(self) -> str:
@@ -239,12 +259,12 @@ def load_settings(path: Path) -> Settings:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """Take relative paths from the folder of the settings file, not from wherever the command runs."""
-    worker, receiver = settings.worker, settings.receiver
+    worker = settings.worker
     if worker.bundle is not None:
         worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
-    files = {name: (folder / file).resolve() for name, file in receiver.tls if file is not None}
-    receiver = receiver.model_copy(update={"tls": receiver.tls.model_copy(update=files)})
-    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "receiver": receiver}
+    files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
+    tls = settings.tls.model_copy(update=files)
+    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "tls": tls}
     return settings.model_copy(update=anchored)
 
 

@@ -96,8 +96,11 @@ def test_the_numbers_of_the_association_policy_of_the_scp() -> None:
     rows = (
         ("PDU size announced", f"{pdu.MAXIMUM_PDU_BYTES} bytes"),
         ("associations at a time (`maximum_associations`)", str(settings.maximum_associations)),
+        ("of one address (`maximum_associations_per_host`)", str(settings.maximum_associations_per_host)),
         ("wait for A-ASSOCIATE-RQ, then close", f"{association.REQUEST_SECONDS:g} s"),
         ("idle association, then abort", f"{association.IDLE_SECONDS:g} s"),
+        ("message that stalls, then abort", f"{association.STALLED_SECONDS:g} s"),
+        ("slowest message, then abort", f"{association.SLOWEST_BYTES_PER_SECOND} bytes/s"),
         ("largest instance (`maximum_instance_mb`)", f"{settings.maximum_instance_mb} MB"),
         ("port (`port`)", str(settings.port)),
     )

@@ -1,8 +1,8 @@
 """Power off, or an error of the disk, at every single operation of the receive path.
 
 A child process stores instances through the real reception and spool, over system calls that count and, at
-the n-th, end the process or fail. Then a new life begins: what was acknowledged is there once and in the registry
-once; what was not is no visible half file. An answer of success after a failed operation would be a lie.
+the n-th, end the process or fail. Then a new life begins: what was acknowledged is there once and in the
+registry once; what was not is no visible half file. Success in answer to a failed operation would be a lie.
 """
 
 import errno

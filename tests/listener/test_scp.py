@@ -17,7 +17,8 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
 from listener import scp
-from listener.settings import Caller, Receiver
+from listener.audit import Audit
+from listener.settings import Caller, Receiver, Tls
 from listener.spool import Spool
 from listener.study import ReceivedInstance
 
@@ -71,7 +72,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def serve(folder: Path, callers: list[Caller]) -> Iterator[Node]:
     settings = Receiver(port=free_port(), callers=callers, free_space_mb=0)
     spool, notes = Spool(folder), Written()
-    server = scp.serve(settings, spool, notes)
+    server = scp.serve(settings, Tls(), spool, notes, Audit(folder / "audit"))
     yield Node(settings.port, spool, notes)
     server.shutdown()
 

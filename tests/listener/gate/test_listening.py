@@ -13,9 +13,12 @@ from peers.programs import wait_until
 from peers.wire import RJ, RQ, Instance, Target, Wire, associate, item, pdu, user_information
 
 from listener import scp
+from listener.audit import Audit
 from listener.settings import Receiver, Tls
 from listener.spool import Spool
 from listener.study import ReceivedInstance
+
+_PLAIN = Tls()
 
 
 class NoNotes:
@@ -32,11 +35,11 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def gate(folder: Path, **settings: object) -> Iterator[Target]:
+def gate(folder: Path, tls: Tls = _PLAIN, **settings: object) -> Iterator[Target]:
     receiver = Receiver.model_validate(
         {"port": free_port(), "callers": "any", "free_space_mb": 0, **settings}
     )
-    server = scp.serve(receiver, Spool(folder / "spool"), NoNotes())
+    server = scp.serve(receiver, tls, Spool(folder / "spool"), NoNotes(), Audit(folder / "audit"))
     try:
         yield Target(receiver.port)
     finally:
