@@ -6,6 +6,7 @@ between is found at the next start by its structure. Bytes are kept as received 
 header of our own (PS3.10 7.1). Names are built from checked UIDs only.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -190,8 +191,16 @@ class Incoming:
         try:
             make_folder(folder)
             stored = self._link(folder, header.sop_instance_uid)
+        except OSError as error:
+            raise _out_of_resources(error) from error
+        try:
             self._spool.make_durable(folder, stored.name)
         except OSError as error:
+            if stored.outcome is not Outcome.IDENTICAL:
+                # After a failed sync the kernel takes the pages for clean: the same file must not be synced
+                # again for a second try, and called durable.
+                with contextlib.suppress(OSError):
+                    self._spool.set_aside(header.study_instance_uid, stored.name)
             raise _out_of_resources(error) from error
         return stored
 

@@ -108,6 +108,8 @@ def check(folder: Path, instances: list[wire.Instance]) -> set[str]:
     registry.migrate()
     spool.sweep()
     reconcile(spool, registry)
+    refused = {uid for uid, status in lines if uid != "end" and int(status) != 0}
+    assert not refused & {name.removesuffix(".dcm") for _, name in spool.names()}, "refused and kept"
     kept = {name: spool.study_folder(study) / name for study, name in spool.names()}
     for path in kept.values():
         assert dcmread(path).PatientName == wire.SENTINEL, "a visible file is torn"
