@@ -34,7 +34,9 @@ REFUSED: dict[str, Spoil] = {
     "cut in an element's head": lambda instance: instance.data_set()[:-514],
     "cut before its identifiers": lambda instance: instance.data_set()[:30],
     "nothing at all": lambda instance: b"",
-    "text": lambda instance: b"this is not a data set, but it looks long enough for one" * 20,
+    "text in place of a data set": lambda instance: (
+        b"this is not a data set, but it looks long enough for one" * 20
+    ),
     "a deflated data set": lambda instance: zlib.compress(instance.data_set() + bytes(8 << 20)),
     "an executable": lambda instance: b"\x7fELF" + bytes(124) + b"DICM" + instance.data_set(),
     "a whole file": lambda instance: bytes(128) + b"DICM" + instance.data_set(),
