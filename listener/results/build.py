@@ -1,9 +1,8 @@
 """From what screening a study found to the finished objects: the room's one entrance."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from io import BytesIO
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -15,25 +14,23 @@ from inference.volume import Volume
 from listener.results.capture import secondary_capture
 from listener.results.errors import ResultError
 from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, result_key
+from listener.results.kinds import USUAL, ResultKind
 from listener.results.outcome import outcome_of
-from listener.results.overview import draw_overview
+from listener.results.pictures import draw_pictures
 from listener.results.report import structured_report
-from listener.results.statement import Statement
+from listener.results.statement import EarlierReport, Statement
 from listener.results.study_context import study_context
-
-
-class ResultKind(StrEnum):
-    """What a result object is for."""
-
-    REPORT = "report"
-    OVERVIEW = "overview"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """One finished object: its identity, and the data set with its file meta information."""
+    """One finished object: its identity, and the data set with its file meta information.
+
+    ``name`` tells it from the other objects of its study: close-ups are several.
+    """
 
     kind: ResultKind
+    name: str
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
@@ -52,8 +49,10 @@ def build_results(
     headers: Sequence[Dataset],
     created_at: datetime,
     product: Product,
+    kinds: Collection[ResultKind] = USUAL,
+    earlier: tuple[EarlierReport, ...] = (),
 ) -> tuple[Result, ...]:
-    """Make the Structured Report and the overview picture of a study.
+    """Make the objects that tell a study's result.
 
     Parameters
     ----------
@@ -62,16 +61,23 @@ def build_results(
     headers : pixel-less data sets of the images screened, or of any images of the study where none was
     created_at : written as the objects' dates and times; the UIDs do not depend on it
     product : the release that speaks
+    kinds : what to make
+    earlier : the reports of the version that this one supersedes
 
     Raises
     ------
     ResultError : no image can be referenced, or the images mix studies or patients
     """
-    statement = statement_of(report, volume, headers, created_at, product)
-    document = structured_report(statement)
-    picture = draw_overview(report, statement.outcome, volume, product)
-    capture = secondary_capture(statement, picture)
-    return _result(ResultKind.REPORT, document, product), _result(ResultKind.OVERVIEW, capture, product)
+    statement = statement_of(report, volume, headers, created_at, product, earlier)
+    made = [
+        _result(kind, kind, structured_report(statement, kind), product)
+        for kind in (ResultKind.REPORT, ResultKind.PLAIN_REPORT)
+        if kind in kinds
+    ]
+    for picture in draw_pictures(statement, kinds):
+        capture = secondary_capture(statement, picture)
+        made.append(_result(picture.kind, picture.name, capture, product))
+    return tuple(made)
 
 
 def statement_of(
@@ -80,6 +86,7 @@ def statement_of(
     headers: Sequence[Dataset],
     created_at: datetime,
     product: Product,
+    earlier: tuple[EarlierReport, ...] = (),
 ) -> Statement:
     """Gather all that the objects state; same arguments and errors as `build_results`."""
     if report.assessed and (volume is None or not volume.sources):
@@ -93,13 +100,15 @@ def statement_of(
         key=result_key(report, context.sop_instance_uids),
         product=product,
         created_at=created_at,
+        earlier=earlier,
     )
 
 
-def _result(kind: ResultKind, dataset: Dataset, product: Product) -> Result:
+def _result(kind: ResultKind, name: str, dataset: Dataset, product: Product) -> Result:
     dataset.file_meta = _file_meta(dataset, product)
     return Result(
         kind=kind,
+        name=name,
         sop_class_uid=str(dataset.SOPClassUID),
         sop_instance_uid=str(dataset.SOPInstanceUID),
         series_instance_uid=str(dataset.SeriesInstanceUID),

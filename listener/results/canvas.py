@@ -43,6 +43,26 @@ class Canvas:
         path = [(x * FINER, y * FINER) for x, y in spots]
         self._pen.line(path, fill=fill, width=round(width * FINER), joint="curve")
 
+    def dashed(
+        self, spots: Sequence[Spot], width: float, colour: Colour, opacity: float = 1.0, dash: float = 7.0
+    ) -> None:
+        """Draw a line through ``spots`` in dashes as long as the gaps between them."""
+        path = np.array(spots, dtype=np.float64)
+        along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+        count = max(1, round(along[-1] / dash)) | 1
+        for i in range(0, count, 2):
+            at = np.linspace(i, i + 1, 5) * along[-1] / count
+            points = [
+                (float(np.interp(a, along, path[:, 0])), float(np.interp(a, along, path[:, 1]))) for a in at
+            ]
+            self.line(points, width, colour, opacity)
+
+    def ring(self, at: Spot, radius: float, width: float, colour: Colour) -> None:
+        """Draw a circle that leaves its middle free."""
+        self._pen.circle(
+            (at[0] * FINER, at[1] * FINER), radius * FINER, outline=(*colour, 255), width=round(width * FINER)
+        )
+
     def dot(self, at: Spot, radius: float, colour: Colour) -> None:
         """Draw a filled circle."""
         self._pen.circle((at[0] * FINER, at[1] * FINER), radius * FINER, fill=(*colour, 255))

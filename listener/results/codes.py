@@ -59,6 +59,8 @@ DEFORMITY: Final = _private("DEFORMITY", "Type of vertebral deformity")
 STATUS: Final = _private("AISTATUS", "AI assessment status")
 FRACTURE_PRESENCE: Final = _private("VFX", "Vertebral fracture")
 HIGHEST_CERTAINTY: Final = _private("MAXCERT", "Highest certainty of fracture in any vertebra")
+LEVEL_ASSESSED: Final = _private("ASSESSED", "Vertebra assessed")
+LEVEL_NOT_ASSESSED: Final = _private("NOTASSESSED", "Vertebra in view, not assessed")
 VERTEBRAE_ASSESSED: Final = _private("NASSESSED", "Number of vertebrae assessed")
 
 # Values

@@ -5,16 +5,28 @@ from datetime import datetime
 
 from inference.findings import StudyReport
 from inference.volume import Volume
+from listener.results import wording
 from listener.results.identity import Product, ResultKey
 from listener.results.outcome import Outcome
 from listener.results.study_context import StudyContext
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierReport:
+    """A report of ours on the same study, of which the one to be made is a new version."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
     """All of one study's result, before it is given a form.
 
-    ``volume`` is None only where no vertebra was assessed.
+    ``volume`` is None only where no vertebra was assessed; ``earlier`` are the reports of the version that
+    this one supersedes, one of each SOP class, none where this is the first.
     """
 
     report: StudyReport
@@ -24,3 +36,10 @@ class Statement:
     key: ResultKey
     product: Product
     created_at: datetime
+    earlier: tuple[EarlierReport, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the reader must know beside the findings: what limits them, and what they supersede."""
+        superseded = tuple(wording.superseded(report.created_at) for report in self.earlier[:1])
+        return (*wording.remarks(self.report), *superseded)

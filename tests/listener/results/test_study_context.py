@@ -85,7 +85,7 @@ def test_any_name_in_unicode_arrives(name: str) -> None:
 
 
 def test_empty_and_missing_values_become_empty_ones() -> None:
-    report, overview = written(reported_on(minimal(PatientName="", PatientID=None)))
+    report, overview, *_ = written(reported_on(minimal(PatientName="", PatientID=None)))
     for result in (report, overview):
         for keyword in (
             "PatientName",
