@@ -41,7 +41,7 @@ def screen_folder(folder: Path, output: Path, settings: Settings) -> OfflineOutc
 
 
 def _write(result: Result, output: Path) -> list[Path]:
-    path = output / f"{result.kind}.dcm"
+    path = output / f"{result.name}.dcm"
     path.write_bytes(result.to_bytes())
     if "PixelData" not in result.dataset:
         return [path]

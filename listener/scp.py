@@ -15,9 +15,11 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.transport import ThreadedAssociationServer
 
+from listener import commitment
+from listener.commitment import CommitmentReport
 from listener.contexts import supported_contexts
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, walk
-from listener.errors import RefusedInstance
+from listener.errors import ListenerError, RefusedInstance
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.settings import Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES, Outcome, Spool
@@ -47,6 +49,9 @@ class Notes(Protocol):
     def closed(self, association: str) -> None:
         """Note that an association ended."""
 
+    def committed(self, report: CommitmentReport) -> bool:
+        """Note what a destination says of results that it took; False where nobody asked it."""
+
 
 def serve(settings: Receiver, spool: Spool, notes: Notes) -> ThreadedAssociationServer:
     """Start accepting associations in background threads."""
@@ -56,7 +61,7 @@ def serve(settings: Receiver, spool: Spool, notes: Notes) -> ThreadedAssociation
     application = AE(settings.ae_title)
     application.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     application.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    application.supported_contexts = supported_contexts()
+    application.supported_contexts = [*supported_contexts(), commitment.context()]
     application.maximum_pdu_size = MAXIMUM_PDU_BYTES
     application.maximum_associations = settings.maximum_associations
     application.acse_timeout = _ACSE_SECONDS
@@ -69,6 +74,7 @@ def serve(settings: Receiver, spool: Spool, notes: Notes) -> ThreadedAssociation
     handlers: list[EventHandlerType] = [
         (evt.EVT_REQUESTED, provider.requested),
         (evt.EVT_C_STORE, provider.store),
+        (evt.EVT_N_EVENT_REPORT, provider.committed),
         (evt.EVT_RELEASED, provider.ended),
         (evt.EVT_ABORTED, provider.aborted),
         (evt.EVT_CONN_CLOSE, provider.ended),
@@ -153,6 +159,18 @@ class _Provider:
         if study_instance_uid not in carried:
             carried.add(study_instance_uid)
             self._notes.opened(association, study_instance_uid)
+
+    def committed(self, event: Event) -> tuple[int, None]:
+        """Answer one N-EVENT-REPORT about a storage commitment that our deliveries asked for."""
+        report = commitment.read_report(event)
+        if report is None:
+            return commitment.INVALID_ARGUMENT, None
+        try:
+            known = self._notes.committed(report)
+        except ListenerError:
+            return commitment.PROCESSING_FAILURE, None
+        log.info("storage commitment", kept=len(report.kept), failed=len(report.failed), known=known)
+        return (commitment.SUCCESS if known else commitment.PROCESSING_FAILURE), None
 
     def ended(self, event: Event) -> None:
         """Note the end of an association, however it came."""

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,13 +22,15 @@ from inference.findings_json import as_json
 from inference.screen import screen_files
 from listener import __version__
 from listener.durable_file import make_folder, place_once
+from listener.recipients import kinds_to_make, recipients
 from listener.registry import Registry
 from listener.results.build import Result, build_results
 from listener.results.errors import ResultError
 from listener.results.identity import Product
+from listener.results.kinds import REPORTS
 from listener.settings import Settings
 from listener.spool import Spool
-from listener.study import FinishedResult, Study
+from listener.study import EarlierReport, FinishedResult, Study
 from listener.turns import parse_screening
 
 log = structlog.get_logger()
@@ -77,24 +79,24 @@ class Screener:
 
     def _screen(self, study: Study) -> str:
         files = self._spool.files(study.study_instance_uid)
-        built, report = screen_to_results(files, self._bundle, self._settings)
+        uid, outbox = study.study_instance_uid, self._registry.deliveries
+        earlier = outbox.earlier_reports(uid, sorted(REPORTS))
+        built, report = screen_to_results(files, self._bundle, self._settings, earlier)
         finished = self._place(study, built, report)
-        destinations = [destination.name for destination in self._settings.destinations]
         summary = summarise(report)
-        self._registry.deliveries.screening_finished(
-            study, finished, destinations, summary, datetime.now(UTC)
-        )
+        outbox.screening_finished(study, finished, summary, datetime.now(UTC))
         return summary
 
     def _place(self, study: Study, built: tuple[Result, ...], report: StudyReport) -> list[FinishedResult]:
-        key = built[0].sop_instance_uid
+        key = built[0].key
         folder = Path(study.study_instance_uid) / key
+        holders = self._registry.deliveries.destinations_of(study.study_instance_uid)
         make_folder(self._settings.results / folder)
         findings = json.dumps(as_json(report), indent=2)
         place_once(self._settings.results / folder / "findings.json", findings.encode())
         finished = []
         for result in built:
-            path = folder / f"{result.kind}.dcm"
+            path = folder / f"{result.name}.dcm"
             place_once(self._settings.results / path, result.to_bytes())
             finished.append(
                 FinishedResult(
@@ -103,14 +105,17 @@ class Screener:
                     result.kind,
                     result.sop_class_uid,
                     result.sop_instance_uid,
+                    result.series_instance_uid,
                     path,
+                    recipients(result.kind, report, self._settings.destinations, holders),
+                    is_urgent=bool(report.flagged),
                 )
             )
         return finished
 
 
 def screen_to_results(
-    files: tuple[Path, ...], bundle: Bundle, settings: Settings
+    files: tuple[Path, ...], bundle: Bundle, settings: Settings, earlier: Sequence[EarlierReport] = ()
 ) -> tuple[tuple[Result, ...], StudyReport]:
     """Screen the instances of one study and build what is sent back."""
     screening = screen_files(files, bundle)
@@ -121,6 +126,8 @@ def screen_to_results(
         screening.headers,
         datetime.now().astimezone(),
         Product(version=__version__),
+        kinds_to_make(settings.destinations),
+        earlier,
     )
     return built, report
 

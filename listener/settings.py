@@ -93,6 +93,12 @@ class Report(_Section):
     """The least Genant grade that is flagged; milder deformities are listed as possible."""
 
 
+ResultObject = Literal[
+    "report", "overview", "coronal", "close-ups", "presentation", "segmentation", "key-objects", "pdf"
+]
+USUAL_OBJECTS: tuple[ResultObject, ...] = ("report", "overview", "coronal", "close-ups")
+
+
 class Delivery(_Section):
     """How results are sent."""
 
@@ -102,6 +108,8 @@ class Delivery(_Section):
     """The pause never grows beyond this. Attempts go on until the results are delivered."""
     timeout_seconds: float = Field(default=30, gt=0)
     """How long a destination may be silent."""
+    confirmation_seconds: float = Field(default=900, gt=0)
+    """How long to wait for a destination's word that it keeps the results before it is asked again."""
 
 
 class Destination(_Section):
@@ -115,6 +123,14 @@ class Destination(_Section):
     """Its address."""
     port: Port
     """Its port."""
+    objects: tuple[ResultObject, ...] = USUAL_OBJECTS
+    """Which result objects it gets."""
+    report_class: Literal["comprehensive-3d", "comprehensive"] = "comprehensive-3d"
+    """Which kind of Structured Report: the older one for a PACS or viewer that does not know the newer."""
+    studies: Literal["all", "findings", "flagged"] = "all"
+    """Of which studies it gets results: all, those with at least a possible deformity, or the flagged."""
+    confirm: bool = True
+    """Ask it whether it keeps what it took: by storage commitment where offered, otherwise by query."""
 
 
 class Log(_Section):

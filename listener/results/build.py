@@ -13,22 +13,24 @@ from inference.findings import StudyReport
 from inference.volume import Volume
 from listener.results.capture import secondary_capture
 from listener.results.errors import ResultError
-from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, result_key
+from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, result_key
 from listener.results.kinds import USUAL, ResultKind
 from listener.results.outcome import outcome_of
 from listener.results.pictures import draw_pictures
-from listener.results.report import structured_report
-from listener.results.statement import EarlierReport, Statement
+from listener.results.report import report_uids, structured_report
+from listener.results.statement import Statement
 from listener.results.study_context import study_context
+from listener.study import EarlierReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """One finished object: its identity, and the data set with its file meta information.
 
-    ``name`` tells it from the other objects of its study: close-ups are several.
+    ``key`` is the same for all objects of one result of a study; ``name`` tells them apart.
     """
 
+    key: str
     kind: ResultKind
     name: str
     sop_class_uid: str
@@ -50,7 +52,7 @@ def build_results(
     created_at: datetime,
     product: Product,
     kinds: Collection[ResultKind] = USUAL,
-    earlier: tuple[EarlierReport, ...] = (),
+    earlier: Sequence[EarlierReport] = (),
 ) -> tuple[Result, ...]:
     """Make the objects that tell a study's result.
 
@@ -62,7 +64,7 @@ def build_results(
     created_at : written as the objects' dates and times; the UIDs do not depend on it
     product : the release that speaks
     kinds : what to make
-    earlier : the reports of the version that this one supersedes
+    earlier : what was reported on this study before; of it, this result supersedes the latest version
 
     Raises
     ------
@@ -70,13 +72,13 @@ def build_results(
     """
     statement = statement_of(report, volume, headers, created_at, product, earlier)
     made = [
-        _result(kind, kind, structured_report(statement, kind), product)
+        _result(statement, kind, kind, structured_report(statement, kind))
         for kind in (ResultKind.REPORT, ResultKind.PLAIN_REPORT)
         if kind in kinds
     ]
     for picture in draw_pictures(statement, kinds):
         capture = secondary_capture(statement, picture)
-        made.append(_result(picture.kind, picture.name, capture, product))
+        made.append(_result(statement, picture.kind, picture.name, capture))
     return tuple(made)
 
 
@@ -86,27 +88,36 @@ def statement_of(
     headers: Sequence[Dataset],
     created_at: datetime,
     product: Product,
-    earlier: tuple[EarlierReport, ...] = (),
+    earlier: Sequence[EarlierReport] = (),
 ) -> Statement:
     """Gather all that the objects state; same arguments and errors as `build_results`."""
     if report.assessed and (volume is None or not volume.sources):
         raise ResultError("vertebrae were assessed, but the images they were seen on are not known")
     context = study_context(report.study_instance_uid, headers, volume)
+    key = result_key(report, context.sop_instance_uids)
     return Statement(
         report=report,
         outcome=outcome_of(report),
         volume=volume,
         context=context,
-        key=result_key(report, context.sop_instance_uids),
+        key=key,
         product=product,
         created_at=created_at,
-        earlier=earlier,
+        earlier=_superseded(key, earlier),
     )
 
 
-def _result(kind: ResultKind, name: str, dataset: Dataset, product: Product) -> Result:
-    dataset.file_meta = _file_meta(dataset, product)
+def _superseded(key: ResultKey, earlier: Sequence[EarlierReport]) -> tuple[EarlierReport, ...]:
+    """The reports of the latest other version."""
+    others = [report for report in earlier if report.sop_instance_uid not in report_uids(key)]
+    latest = max((report.created_at for report in others), default=None)
+    return tuple(report for report in others if report.created_at == latest)
+
+
+def _result(statement: Statement, kind: ResultKind, name: str, dataset: Dataset) -> Result:
+    dataset.file_meta = _file_meta(dataset, statement.product)
     return Result(
+        key=statement.key.digest,
         kind=kind,
         name=name,
         sop_class_uid=str(dataset.SOPClassUID),

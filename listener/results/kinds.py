@@ -12,6 +12,10 @@ class ResultKind(StrEnum):
     OVERVIEW = "overview"
     CORONAL = "coronal"
     CLOSE_UPS = "close-ups"
+    PRESENTATION = "presentation"
+    SEGMENTATION = "segmentation"
+    KEY_OBJECTS = "key-objects"
+    PDF = "pdf"
 
 
 REPORTS = frozenset((ResultKind.REPORT, ResultKind.PLAIN_REPORT))

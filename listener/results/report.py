@@ -10,11 +10,13 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from listener.results import codes, wording
 from listener.results.errors import NoImagesError
 from listener.results.groups import Group, coverage_group, observer, vertebra_group
+from listener.results.identity import ResultKey
 from listener.results.kinds import ResultKind
 from listener.results.outcome import Answer
 from listener.results.region import Region, first_region, vertebra_region, whole_image
-from listener.results.statement import EarlierReport, Statement
+from listener.results.statement import Statement
 from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+from listener.study import EarlierReport
 
 SERIES_NUMBER: Final = 9001
 
@@ -67,6 +69,11 @@ def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT
     if earlier:
         document.PredecessorDocumentsSequence = [_predecessor(each, context) for each in earlier]
     return document
+
+
+def report_uids(key: ResultKey) -> set[str]:
+    """Return the SOP Instance UIDs that the reports of one result have."""
+    return {str(key.uid(name)) for _, name in _DOCUMENTS.values()}
 
 
 def _predecessor(earlier: EarlierReport, context: StudyContext) -> Dataset:

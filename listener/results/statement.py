@@ -9,16 +9,7 @@ from listener.results import wording
 from listener.results.identity import Product, ResultKey
 from listener.results.outcome import Outcome
 from listener.results.study_context import StudyContext
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierReport:
-    """A report of ours on the same study, of which the one to be made is a new version."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    series_instance_uid: str
-    created_at: datetime
+from listener.study import EarlierReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)

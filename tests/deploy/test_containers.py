@@ -19,6 +19,7 @@ from peers.orthanc import Orthanc
 from peers.programs import free_port
 
 from listener import scp
+from listener.commitment import CommitmentReport
 from listener.delivery import echo
 from listener.settings import Destination, Receiver, Settings, load_settings
 from listener.spool import Spool
@@ -33,6 +34,8 @@ class NoNotes:
     def received(self, instance: ReceivedInstance) -> None: ...
     def opened(self, association: str, study_instance_uid: str) -> None: ...
     def closed(self, association: str) -> None: ...
+    def committed(self, report: CommitmentReport) -> bool:
+        return False
 
 
 @pytest.fixture(scope="module")

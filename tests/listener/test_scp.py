@@ -17,6 +17,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
 from listener import scp
+from listener.commitment import CommitmentReport
 from listener.settings import Caller, Receiver
 from listener.spool import Spool
 from listener.study import ReceivedInstance
@@ -29,6 +30,7 @@ class Written:
     instances: list[ReceivedInstance] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
     studies: list[str] = field(default_factory=list)
+    commitments: list[CommitmentReport] = field(default_factory=list)
 
     def received(self, instance: ReceivedInstance) -> None:
         self.instances.append(instance)
@@ -39,6 +41,10 @@ class Written:
 
     def closed(self, association: str) -> None:
         self.open.discard(association)
+
+    def committed(self, report: CommitmentReport) -> bool:
+        self.commitments.append(report)
+        return report.transaction_uid == "1.2.3"
 
 
 @dataclass

@@ -188,6 +188,18 @@ class Node:
         found = [row for row in overview(load_settings(self.settings)) if row.study_instance_uid == study_uid]
         return found[0] if found else None
 
+    def settled(self, study_uid: str, timeout_s: float = 60) -> StudyRow:
+        """Until every destination has said that it keeps every result of a study; what is said of it then."""
+
+        def is_kept() -> bool:
+            return all(
+                delivery.state in ("found", "committed") for delivery in self.known(study_uid).deliveries
+            )
+
+        self.wait_for_state(study_uid, "done")
+        wait_until(is_kept, "the destinations keep the results", timeout_s)
+        return self.known(study_uid)
+
     def known(self, study_uid: str) -> StudyRow:
         """The same of a study that the node must know."""
         row = self.study(study_uid)

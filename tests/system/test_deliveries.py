@@ -53,7 +53,7 @@ def test_the_same_study_again_creates_nothing_new(shared_hospital: Hospital, tmp
     study, later = tiny_ct(tmp_path / "study", "twice"), tiny_ct(tmp_path / "later", "after-twice")
     send(here, study)
     before = shared_hospital.wait_for_answer(study.uid).uids
-    done = here.wait_for_state(study.uid, "done")
+    done = here.settled(study.uid)
     send(here, study)
     send(here, later)  # when this one is done, the other has had its time
     here.wait_for_state(later.uid, "done")
@@ -69,7 +69,7 @@ def test_results_that_come_back_are_recognised_and_not_screened(
     pacs.upload(list(study.paths))
     send(here, study)
     before = shared_hospital.wait_for_answer(study.uid).uids
-    done = here.wait_for_state(study.uid, "done")
+    done = here.settled(study.uid)
     summary = pacs.send_study_to_node(study.uid)  # the CT and both results
     assert (summary["InstancesCount"], summary["FailedInstancesCount"]) == (len(study.paths) + 2, 0)
     send(here, later)

@@ -16,7 +16,7 @@ from inference.findings import Grade
 from listener.results.build import build_results
 from listener.results.identity import Product
 from listener.results.kinds import ResultKind
-from listener.results.statement import EarlierReport
+from listener.study import EarlierReport
 
 
 def groups(document: Dataset) -> list[Dataset]:

@@ -1,0 +1,77 @@
+"""A peer's word that it keeps what we sent: an N-EVENT-REPORT in, SOP instances out (PS3.4 J.3.3).
+
+It may come on the association that asked or on a new one, minutes or days later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydicom.dataset import Dataset
+from pynetdicom.events import Event
+from pynetdicom.presentation import PresentationContext, build_context
+
+STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
+STORAGE_COMMITMENT_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
+"""The well-known SOP Instance that requests and reports are about."""
+
+SUCCESS: Final = 0x0000
+PROCESSING_FAILURE: Final = 0x0110
+INVALID_ARGUMENT: Final = 0x0115
+
+REASONS: Final = {
+    0x0110: "processing failure",
+    0x0112: "no such object instance",
+    0x0119: "class and instance conflict",
+    0x0122: "SOP class not supported",
+    0x0131: "duplicate transaction UID",
+    0x0213: "resource limitation",
+}
+"""Failure Reason (0008,1197), PS3.3 C.14.1.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentReport:
+    """What a peer says of one transaction.
+
+    Attributes
+    ----------
+    kept : SOP Instance UIDs it has taken responsibility for
+    failed : the others, each with its reason in words
+    """
+
+    transaction_uid: str
+    kept: tuple[str, ...]
+    failed: Mapping[str, str]
+
+
+def context() -> PresentationContext:
+    """Return the context under which a peer may report on an association of its own (PS3.4 J.3.3.1)."""
+    made = build_context(STORAGE_COMMITMENT)
+    made.scu_role, made.scp_role = False, True
+    return made
+
+
+def read_report(event: Event) -> CommitmentReport | None:
+    """Take an EVT_N_EVENT_REPORT apart; None where it is no report about a storage commitment."""
+    if event.request.AffectedSOPClassUID != STORAGE_COMMITMENT:
+        return None
+    try:
+        information = event.event_information
+        transaction_uid = str(information.get("TransactionUID") or "")
+        kept = tuple(
+            str(item.ReferencedSOPInstanceUID) for item in information.get("ReferencedSOPSequence") or ()
+        )
+        failed = {
+            str(item.ReferencedSOPInstanceUID): _why(item)
+            for item in information.get("FailedSOPSequence") or ()
+        }
+    except Exception:  # noqa: BLE001  (a foreign data set may break its parser in any way)
+        return None
+    return CommitmentReport(transaction_uid, kept, failed) if transaction_uid else None
+
+
+def _why(item: Dataset) -> str:
+    reason = item.get("FailureReason")
+    words = REASONS.get(reason, "no reason known")
+    return f"the destination does not keep it: {words}{'' if reason is None else f' (0x{reason:04X})'}"
