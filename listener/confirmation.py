@@ -91,12 +91,9 @@ def confirm(
         evt_handlers=[(evt.EVT_N_EVENT_REPORT, reported)],
     )  # fmt: skip
     if not association.is_established:
-        refused = accepts_none(association)
-        return (
-            _all(deliveries, Word.UNABLE, NEITHER)
-            if refused
-            else _all(deliveries, Word.SILENT, why_not(association))
-        )
+        if accepts_none(association):
+            return _all(deliveries, Word.UNABLE, NEITHER)
+        return _all(deliveries, Word.SILENT, why_not(association))
     try:
         return _ask(association, deliveries, transaction_uid, answered)
     except (RuntimeError, ValueError, OSError) as error:

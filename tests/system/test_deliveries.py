@@ -48,6 +48,17 @@ def test_a_pacs_that_was_down_gets_everything_and_blocks_nobody(pacs: Orthanc, t
             own.node.wait_for_state(study.uid, "done")
 
 
+def test_a_pacs_that_offers_storage_commitment_says_that_it_keeps_the_results(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
+    study = tiny_ct(tmp_path / "study", "committed")
+    send(shared_hospital.node, study)
+    row = shared_hospital.node.settled(study.uid)  # Orthanc reports on an association of its own
+    assert {delivery.state for delivery in row.deliveries} == {"committed"}
+    (told,) = [one for one in shared_hospital.node.status_json() if one["study_instance_uid"] == study.uid]
+    assert {delivery["state"] for delivery in told["deliveries"]} == {"committed"}
+
+
 def test_the_same_study_again_creates_nothing_new(shared_hospital: Hospital, tmp_path: Path) -> None:
     here, pacs = shared_hospital.node, shared_hospital.pacs
     study, later = tiny_ct(tmp_path / "study", "twice"), tiny_ct(tmp_path / "later", "after-twice")
