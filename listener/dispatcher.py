@@ -13,6 +13,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from listener import durable_queue
+from listener.answers import SR_CLASSES, verdicts_in
 from listener.completeness import close_quiet_studies
 from listener.delivery import groups
 from listener.outbox import Confirmer, Deliverer
@@ -38,6 +39,7 @@ log = structlog.get_logger()
 EXECUTOR_ID = "dispatcher"
 _TICK_SECONDS = 0.5
 _WATCH_SECONDS = 10
+_ANSWERS_SECONDS = 2
 _AHEAD = 4
 """How many turns of one destination are on its queue at a time."""
 
@@ -59,6 +61,7 @@ def run(settings: Settings) -> None:
         (chores.queue_screenings, _TICK_SECONDS),
         (chores.queue_deliveries, _TICK_SECONDS),
         (chores.queue_confirmations, _TICK_SECONDS),
+        (chores.read_answers, _ANSWERS_SECONDS),
         (chores.watch, _WATCH_SECONDS),
     ):
         clock.add_job(
@@ -130,6 +133,13 @@ class Chores:
                     outbox.asked(
                         outbox.unconfirmed(destination, result_key, datetime.now(UTC)), None, _soon()
                     )
+
+    def read_answers(self) -> None:
+        """Look for radiologists' verdicts in documents that came back."""
+        for study_instance_uid, name, received_at in self._registry.answers.unread(SR_CLASSES):
+            found = verdicts_in(self._settings, study_instance_uid, name, received_at)
+            self._registry.answers.note(study_instance_uid, name, found)
+            log.info("document read", study_instance_uid=study_instance_uid, verdicts=len(found))
 
     def watch(self) -> None:
         """Find studies whose turn was lost, and turns whose worker no longer exists."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from listener.contexts import CT_SOP_CLASSES
 from listener.registry.database import Database
 from listener.registry.schema import instances, open_associations, studies
 from listener.results.identity import is_own
@@ -20,7 +21,8 @@ class Arrivals:
     def record(self, batch: Iterable[ReceivedInstance]) -> None:
         """Note received instances; a new one opens its study, or opens it again for another turn.
 
-        Results of our own that came back and conflicting duplicates never do.
+        Results of our own that came back and conflicting duplicates never do, and only images that could be
+        screened open it again: a report, a dose record or another product's pictures change no finding.
         """
         with self._database.writing() as connection:
             for instance in batch:
@@ -59,6 +61,8 @@ class Arrivals:
             return
         this = studies.c.study_instance_uid == uid
         connection.execute(sa.update(studies).where(this).values(last_received_at=now))
+        if instance.header.sop_class_uid not in CT_SOP_CLASSES:
+            return
         connection.execute(
             sa.update(studies)
             .where(this, studies.c.state != StudyState.RECEIVING)

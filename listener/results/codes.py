@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from inference.findings import Deformity, Grade
 from listener.results.identity import CODING_SCHEME_UID, MANUFACTURER
+from listener.results.level_codes import LEVEL_CODES
 from listener.results.outcome import Answer
 
 SCHEME: Final = "99FAINTLINE"
@@ -112,22 +113,11 @@ def summary(answer: Answer, is_partial: bool) -> CodedConcept:
     return _SOME_WITH if is_partial else _ALL_WITH
 
 
-_LEVEL_CODES: Final = {
-    "C1": "14806007", "C2": "39976000", "C3": "113205007", "C4": "5329002", "C5": "36978003",
-    "C6": "36054005", "C7": "87391001",
-    "T1": "64864005", "T2": "53733008", "T3": "1626008", "T4": "73071006", "T5": "56401006", "T6": "45296009",
-    "T7": "62487009", "T8": "11068009", "T9": "82687006", "T10": "7610001", "T11": "12989004",
-    "T12": "23215003",
-    "L1": "66794005", "L2": "14293000", "L3": "36470004", "L4": "11994002", "L5": "49668003",
-    "S1": "65985001",
-}  # fmt: skip
-
-
 def level_code(level: str | None) -> CodedConcept:
     """Return the vertebra's SNOMED CT code; the general "vertebra" where the level is unknown."""
-    if level not in _LEVEL_CODES:
+    if level not in LEVEL_CODES:
         return _sct("51282000", "Vertebra")
-    return _sct(_LEVEL_CODES[level], f"{level} vertebra")
+    return _sct(LEVEL_CODES[level], f"{level} vertebra")
 
 
 def scheme_declaration() -> Dataset:

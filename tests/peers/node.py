@@ -183,6 +183,12 @@ class Node:
         studies: list[dict[str, Any]] = json.loads(done.stdout)
         return studies
 
+    def verdicts(self) -> list[dict[str, Any]]:
+        """`faintline verdicts`: what radiologists answered."""
+        done = run_program([FAINTLINE, "verdicts", "--settings", str(self.settings)], folder=self.folder)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def study(self, study_uid: str) -> StudyRow | None:
         """What `faintline status` says of one study, without a process; None before it is known."""
         found = [row for row in overview(load_settings(self.settings)) if row.study_instance_uid == study_uid]

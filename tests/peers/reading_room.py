@@ -48,6 +48,13 @@ class ReadingRoom:
         self.window.page.locator(MEASUREMENTS).click()
         return self
 
+    def save_measurements(self) -> Self:
+        """Store the measurements as a report of the viewer's own."""
+        page = self.window.page
+        page.get_by_text("Create SR").first.click()
+        page.get_by_role("button", name="Save").last.click()
+        return self
+
     def text(self) -> str:
         """Everything written on the page, in the pictures' overlays too."""
         written: str = self.window.page.locator("body").inner_text()
