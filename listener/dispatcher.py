@@ -51,7 +51,7 @@ def run(settings: Settings) -> None:
         DELIVERY_WORK: Deliverer(settings, registry),
         CONFIRMATION_WORK: Confirmer(settings, registry),
     }
-    names = [destination.name for destination in settings.destinations]
+    names = [peer.name for peer in settings.peers]
     queues = [queue(name) for name in names for queue in (delivery_queue, confirmation_queue)]
     durable_queue.run(settings.delivery_queue_url, EXECUTOR_ID, queues, work)
     chores = Chores(settings, registry)
@@ -104,7 +104,7 @@ class Chores:
         there = self._delivering.unfinished([turn.name for turn in turns.values()])
         waiting = Counter(where[0] for where, turn in turns.items() if turn.name in there)
         for (destination, result_key), turn in turns.items():
-            if self._settings.destination(destination) is None:
+            if self._settings.peer(destination) is None:
                 self._fail(
                     due[destination, result_key], "this destination is no longer in the settings", None
                 )
@@ -123,7 +123,7 @@ class Chores:
         there = self._delivering.unfinished([turn.name for turn in turns.values()])
         for (destination, result_key), turn in turns.items():
             sent = due[destination, result_key]
-            if self._settings.destination(destination) is None:
+            if self._settings.peer(destination) is None:
                 outbox.left_unconfirmed(sent, "this destination is no longer in the settings")
             elif turn.name not in there:
                 queue = confirmation_queue(destination)

@@ -12,8 +12,9 @@ from pydicom.uid import generate_uid
 from listener.commitment import CommitmentReport
 from listener.confirmation import Confirmation, Word, confirm
 from listener.delivery import Attempt, Outcome, pause, send
+from listener.notify import post, send_hl7
 from listener.registry import Registry
-from listener.settings import Destination, Settings
+from listener.settings import Destination, Peer, Settings, Webhook
 from listener.study import Delivery
 
 log = structlog.get_logger()
@@ -42,16 +43,21 @@ class Deliverer:
 
     def __call__(self, argument: str) -> None:
         """Send what is still pending; note what became of each."""
-        destination_name, result_key = argument.split(":", 1)
-        destination = self._settings.destination(destination_name)
-        pending = self._registry.deliveries.pending(destination_name, result_key)
-        if destination is None or not pending:
+        name, result_key = argument.split(":", 1)
+        peer, pending = self._settings.peer(name), self._registry.deliveries.pending(name, result_key)
+        if peer is None or not pending:
             return
-        timeout = self._settings.delivery.timeout_seconds
-        calling = self._settings.receiver.ae_title
-        for attempt in send(pending, self._settings.results, calling, destination, timeout):
+        for attempt in self._attempts(pending, peer):
             self._log(attempt)
-            self._note(attempt, destination)
+            self._note(attempt, peer)
+
+    def _attempts(self, pending: list[Delivery], peer: Peer) -> list[Attempt]:
+        timeout, folder = self._settings.delivery.timeout_seconds, self._settings.results
+        if isinstance(peer, Destination):
+            return send(pending, folder, self._settings.receiver.ae_title, peer, timeout)
+        if isinstance(peer, Webhook):
+            return [post(delivery, folder / delivery.path, peer, timeout) for delivery in pending]
+        return [send_hl7(delivery, folder / delivery.path, peer, timeout) for delivery in pending]
 
     def _log(self, attempt: Attempt) -> None:
         """A class that a destination does not accept is a warning once, not with every study."""
@@ -69,10 +75,11 @@ class Deliverer:
             remark=attempt.remark,
         )
 
-    def _note(self, attempt: Attempt, destination: Destination) -> None:
+    def _note(self, attempt: Attempt, peer: Peer) -> None:
         delivery, now, outbox = attempt.delivery, self._clock(), self._registry.deliveries
         if attempt.outcome is Outcome.SENT:
-            check_at = now + timedelta(seconds=FIRST_CHECK_SECONDS) if destination.confirm else None
+            confirm_it = isinstance(peer, Destination) and peer.confirm
+            check_at = now + timedelta(seconds=FIRST_CHECK_SECONDS) if confirm_it else None
             outbox.delivered(delivery, now, attempt.remark, check_at)
         elif attempt.outcome is Outcome.LATER:
             outbox.failed(delivery, attempt.remark, _later(delivery, self._settings, now))
@@ -91,10 +98,10 @@ class Confirmer:
     def __call__(self, argument: str) -> None:
         """Ask about what is due; note what the destination says of each."""
         destination_name, result_key = argument.split(":", 1)
-        destination, outbox = self._settings.destination(destination_name), self._registry.deliveries
+        destination, outbox = self._settings.peer(destination_name), self._registry.deliveries
         now = self._clock()
         sent = outbox.unconfirmed(destination_name, result_key, now)
-        if destination is None or not sent:
+        if not isinstance(destination, Destination) or not sent:
             return
         transaction_uid = str(generate_uid(prefix=None))
         patience = 2.0 ** min(10, *(delivery.checks for delivery in sent))

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 
 from inference.findings import StudyReport
-from listener.results.kinds import USUAL, ResultKind
-from listener.settings import Destination
+from listener.results.kinds import USUAL, NoticeKind, ResultKind
+from listener.settings import Destination, HL7Receiver, Peer, Webhook
 
 
 def kinds_for(destination: Destination) -> frozenset[ResultKind]:
@@ -18,7 +18,7 @@ def kinds_to_make(destinations: Iterable[Destination]) -> frozenset[ResultKind]:
     return frozenset().union(*map(kinds_for, destinations)) or USUAL
 
 
-def wants(destination: Destination, report: StudyReport) -> bool:
+def wants(destination: Peer, report: StudyReport) -> bool:
     """Whether a destination gets anything of a study."""
     if destination.studies == "flagged":
         return bool(report.flagged)
@@ -37,4 +37,16 @@ def recipients(
         destination.name
         for destination in destinations
         if kind in kinds_for(destination) and (destination.name in holders or wants(destination, report))
+    )
+
+
+def noticed(
+    kind: NoticeKind, report: StudyReport, peers: Iterable[Peer], holders: Collection[str]
+) -> tuple[str, ...]:
+    """Return the names of those that are told by one kind of notice; ``holders`` as for `recipients`."""
+    told: type[Peer] = Webhook if kind is NoticeKind.WEBHOOK else HL7Receiver
+    return tuple(
+        peer.name
+        for peer in peers
+        if isinstance(peer, told) and (peer.name in holders or wants(peer, report))
     )

@@ -70,7 +70,11 @@ def build_results(
     ------
     ResultError : no image can be referenced, or the images mix studies or patients
     """
-    statement = statement_of(report, volume, headers, created_at, product, earlier)
+    return objects_of(statement_of(report, volume, headers, created_at, product, earlier), kinds)
+
+
+def objects_of(statement: Statement, kinds: Collection[ResultKind]) -> tuple[Result, ...]:
+    """Give a statement its forms, those of ``kinds``."""
     made = [
         _result(statement, kind, kind, structured_report(statement, kind))
         for kind in (ResultKind.REPORT, ResultKind.PLAIN_REPORT)

@@ -18,6 +18,13 @@ class ResultKind(StrEnum):
     PDF = "pdf"
 
 
+class NoticeKind(StrEnum):
+    """Which way a notice goes; it is no DICOM object."""
+
+    WEBHOOK = "webhook"
+    HL7 = "hl7"
+
+
 REPORTS = frozenset((ResultKind.REPORT, ResultKind.PLAIN_REPORT))
 PICTURES = frozenset((ResultKind.OVERVIEW, ResultKind.CORONAL, ResultKind.CLOSE_UPS))
 USUAL = frozenset((ResultKind.REPORT, *PICTURES))
