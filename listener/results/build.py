@@ -1,6 +1,6 @@
 """From what screening a study found to the finished objects: the room's one entrance."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -12,12 +12,16 @@ from pydicom.uid import ExplicitVRLittleEndian
 from inference.findings import StudyReport
 from inference.volume import Volume
 from listener.results.capture import secondary_capture
+from listener.results.document import encapsulated_pdf
 from listener.results.errors import ResultError
 from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, result_key
-from listener.results.kinds import USUAL, ResultKind
+from listener.results.key_objects import key_objects
+from listener.results.kinds import PICTURES, USUAL, ResultKind
 from listener.results.outcome import outcome_of
-from listener.results.pictures import draw_pictures
+from listener.results.pictures import Picture, draw_pictures
+from listener.results.presentation import presentation_state
 from listener.results.report import report_uids, structured_report
+from listener.results.segmentation import segmentation
 from listener.results.statement import Statement
 from listener.results.study_context import study_context
 from listener.study import EarlierReport
@@ -51,7 +55,7 @@ def build_results(
     headers: Sequence[Dataset],
     created_at: datetime,
     product: Product,
-    kinds: Collection[ResultKind] = USUAL,
+    kinds: frozenset[ResultKind] = USUAL,
     earlier: Sequence[EarlierReport] = (),
 ) -> tuple[Result, ...]:
     """Make the objects that tell a study's result.
@@ -73,17 +77,37 @@ def build_results(
     return objects_of(statement_of(report, volume, headers, created_at, product, earlier), kinds)
 
 
-def objects_of(statement: Statement, kinds: Collection[ResultKind]) -> tuple[Result, ...]:
+def objects_of(statement: Statement, kinds: frozenset[ResultKind]) -> tuple[Result, ...]:
     """Give a statement its forms, those of ``kinds``."""
     made = [
         _result(statement, kind, kind, structured_report(statement, kind))
         for kind in (ResultKind.REPORT, ResultKind.PLAIN_REPORT)
         if kind in kinds
     ]
-    for picture in draw_pictures(statement, kinds):
-        capture = secondary_capture(statement, picture)
-        made.append(_result(statement, picture.kind, picture.name, capture))
+    drawn = draw_pictures(statement, kinds | PICTURES if ResultKind.PDF in kinds else kinds)
+    captures = []
+    for picture in drawn:
+        if picture.kind in kinds:
+            captures.append(secondary_capture(statement, picture))
+            made.append(_result(statement, picture.kind, picture.name, captures[-1]))
+    for kind, dataset in _optional(statement, kinds, drawn, captures):
+        if dataset is not None:
+            made.append(_result(statement, kind, kind, dataset))
     return tuple(made)
+
+
+def _optional(
+    statement: Statement, kinds: Collection[ResultKind], drawn: Sequence[Picture], captures: Sequence[Dataset]
+) -> Iterator[tuple[ResultKind, Dataset | None]]:
+    """Make what only some destinations ask for; None where there is nothing to show in that form."""
+    if ResultKind.PRESENTATION in kinds:
+        yield ResultKind.PRESENTATION, presentation_state(statement)
+    if ResultKind.SEGMENTATION in kinds:
+        yield ResultKind.SEGMENTATION, segmentation(statement)
+    if ResultKind.KEY_OBJECTS in kinds:
+        yield ResultKind.KEY_OBJECTS, key_objects(statement, captures)
+    if ResultKind.PDF in kinds:
+        yield ResultKind.PDF, encapsulated_pdf(statement, drawn)
 
 
 def statement_of(

@@ -19,8 +19,8 @@ HALO: Final[Colour] = (0, 0, 0)
 class Canvas:
     """Text and lines over a grey picture. Every length is in pixels of the finished picture."""
 
-    def __init__(self, columns: int, rows: int) -> None:
-        self._base = Image.new("RGB", (columns, rows))
+    def __init__(self, columns: int, rows: int, paper: Colour = (0, 0, 0)) -> None:
+        self._base = Image.new("RGB", (columns, rows), paper)
         self._ink = Image.new("RGBA", (columns * FINER, rows * FINER))
         self._pen = ImageDraw.Draw(self._ink)
 

@@ -76,6 +76,10 @@ CT_UNSPECIFIED_REGION: Final = CodedConcept("25045-6", "LN", "CT unspecified bod
 SOURCE_IMAGE: Final = _dcm("121322", "Source image for image processing operation")
 REFORMATTING: Final = _dcm("113072", "Multiplanar reformatting")
 
+OF_INTEREST: Final = _dcm("113000", "Of Interest")
+MORPHOLOGICALLY_ABNORMAL: Final = _sct("49755003", "Morphologically Abnormal Structure")
+IMAGING_REPORT: Final = CodedConcept("18748-4", "LN", "Diagnostic imaging report")
+
 # Units
 PERCENT: Final = _ucum("%", "Percent")
 MILLIMETER: Final = _ucum("mm", "Millimeter")

@@ -66,17 +66,13 @@ def coverage_group(statement: Statement, region: Region) -> Group:
     return group
 
 
-def observer(product: Product) -> sr.ObservationContext:
+def observer(product: Product) -> sr.ObserverContext:
     """Return who observed: this software, as a device."""
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=device_uid(product), name=MANUFACTURER, manufacturer_name=MANUFACTURER,
         model_name=MODEL_NAME, serial_number=product.version,
     )  # fmt: skip
-    return sr.ObservationContext(
-        observer_device_context=sr.ObserverContext(
-            observer_type=codes.DEVICE, observer_identifying_attributes=device
-        )
-    )
+    return sr.ObserverContext(observer_type=codes.DEVICE, observer_identifying_attributes=device)
 
 
 def _coverage_finding(outcome: Outcome) -> sr.CodedConcept:

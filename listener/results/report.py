@@ -40,7 +40,7 @@ def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT
     groups = _groups(statement)
     shown = {region.source.sop_instance_uid for _, region in groups}
     content = sr.MeasurementReport(
-        observation_context=observer(statement.product),
+        observation_context=sr.ObservationContext(observer_device_context=observer(statement.product)),
         procedure_reported=codes.CT_UNSPECIFIED_REGION,
         imaging_measurements=[group for group, _ in groups],
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(codes.ENGLISH),

@@ -30,6 +30,11 @@ class Statement:
     earlier: tuple[EarlierReport, ...] = ()
 
     @property
+    def is_multi_frame(self) -> bool:
+        """Whether slices are frames of one instance."""
+        return self.volume is not None and any(s.frame_number is not None for s in self.volume.sources)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What the reader must know beside the findings: what limits them, and what they supersede."""
         superseded = tuple(wording.superseded(report.created_at) for report in self.earlier[:1])

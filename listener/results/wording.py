@@ -29,6 +29,11 @@ AGE_UNKNOWN: Final = "The age of a fracture is not determined."
 REPORT_SERIES: Final = "Faintline AI report (research use only)"
 PICTURE_SERIES: Final = "Faintline AI pictures (research use only)"
 DERIVATION: Final = "Mean of a slab, reformatted along the vertebral body centres, with text and outlines"
+PRESENTATION_SERIES: Final = "Faintline AI marks (research use only)"
+SEGMENTATION_SERIES: Final = "Faintline AI bodies (research use only)"
+KEY_OBJECTS_SERIES: Final = "Faintline AI key images (research use only)"
+DOCUMENT_SERIES: Final = "Faintline AI document (research use only)"
+MODELLED: Final = "Modelled from six height points, not outlined voxel by voxel"
 INSETS: Final = ("Unmarked, from the side", "Unmarked, from the front")
 
 GRADE_WORDS: Final = {
@@ -285,6 +290,27 @@ def series_line(verdict: SeriesVerdict) -> str:
     number = "Series" if verdict.series_number is None else f"Series {verdict.series_number}"
     images = f"{verdict.instances} image{'' if verdict.instances == 1 else 's'}"
     return f"{number} ({verdict.modality}, {images}): {plain(verdict.reason)}"
+
+
+def vertebra_table(report: StudyReport) -> tuple[tuple[str, str, str, str, str], ...]:
+    """Return every vertebra in view as a table, its head first."""
+    rows = [("Level", "Genant grade", "Height loss", "Certainty", "Remark")]
+    for finding in report.findings:
+        found = finding.assessment
+        unsure = "level uncertain" if is_level_unsure(finding) else ""
+        if found is None:
+            rows.append((finding.name, "not assessed", "", "", plain(str(finding.not_assessed))))
+            continue
+        if finding in report.flagged:
+            remark = f"suspected fracture, {shape(found)}"
+        else:
+            remark = f"possible mild deformity, {shape(found)}" if finding in report.possible else ""
+        grade = f"{found.grade:d} ({GRADE_WORDS[found.grade]})"
+        least = report.possible_grade if finding in report.possible else report.flag_grade
+        certainty = percent(probability(found, least))
+        told = ", ".join(words for words in (remark, unsure) if words)
+        rows.append((finding.name, grade, f"{found.height_loss_percent:.0f}%", certainty, told))
+    return tuple(rows)
 
 
 def further(count: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydicom.dataset import Dataset
@@ -47,8 +48,8 @@ def delivery(path: Path) -> Delivery:
 
 
 class _Web(http.server.BaseHTTPRequestHandler):
-    status = 200
-    received: list[tuple[dict[str, str], bytes]] = []
+    status: ClassVar[int]
+    received: ClassVar[list[tuple[dict[str, str], bytes]]]
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -63,11 +64,12 @@ class _Web(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def web(status: int) -> Iterator[tuple[Webhook, list[tuple[dict[str, str], bytes]]]]:
-    handler = type("Handler", (_Web,), {"status": status, "received": []})
+    got: list[tuple[dict[str, str], bytes]] = []
+    handler = type("Handler", (_Web,), {"status": status, "received": got})
     with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/faintline"
-        yield Webhook.model_validate({"name": "ris", "url": url, "secret": SECRET}), handler.received
+        yield Webhook.model_validate({"name": "ris", "url": url, "secret": SECRET}), got
         server.shutdown()
 
 

@@ -233,7 +233,7 @@ def test_the_report_and_the_pictures_are_two_series(any_study: Study) -> None:
 
 
 def test_the_comprehensive_form_says_the_same_under_uids_of_its_own(any_study: Study) -> None:
-    case, both = any_study, (ResultKind.REPORT, ResultKind.PLAIN_REPORT)
+    case, both = any_study, frozenset((ResultKind.REPORT, ResultKind.PLAIN_REPORT))
     report, plain = build_results(
         case.report, case.volume, case.headers, CREATED_AT, Product("1"), kinds=both
     )
