@@ -3,12 +3,11 @@
 It may come on the association that asked or on a new one, minutes or days later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pydicom.dataset import Dataset
-from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext, build_context
 
 STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
@@ -52,20 +51,19 @@ def context() -> PresentationContext:
     return made
 
 
-def read_report(event: Event) -> CommitmentReport | None:
-    """Take an EVT_N_EVENT_REPORT apart; None where it is no report about a storage commitment."""
-    if event.request.AffectedSOPClassUID != STORAGE_COMMITMENT:
+def read_report(sop_class_uid: str, information: Callable[[], Dataset]) -> CommitmentReport | None:
+    """Take an N-EVENT-REPORT apart: its Affected SOP Class UID, and what decodes its data set.
+
+    None where it is no report about a storage commitment, or cannot be read.
+    """
+    if sop_class_uid != STORAGE_COMMITMENT:
         return None
     try:
-        information = event.event_information
-        transaction_uid = str(information.get("TransactionUID") or "")
-        kept = tuple(
-            str(item.ReferencedSOPInstanceUID) for item in information.get("ReferencedSOPSequence") or ()
-        )
-        failed = {
-            str(item.ReferencedSOPInstanceUID): _why(item)
-            for item in information.get("FailedSOPSequence") or ()
-        }
+        report = information()
+        transaction_uid = str(report.get("TransactionUID") or "")
+        kept = tuple(str(item.ReferencedSOPInstanceUID) for item in report.get("ReferencedSOPSequence") or ())
+        lost = list(report.get("FailedSOPSequence") or ())
+        failed = {str(item.ReferencedSOPInstanceUID): _why(item) for item in lost}
     except Exception:  # noqa: BLE001  (a foreign data set may break its parser in any way)
         return None
     return CommitmentReport(transaction_uid, kept, failed) if transaction_uid else None

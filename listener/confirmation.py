@@ -78,7 +78,8 @@ def confirm(
     answered = threading.Event()
 
     def reported(event: Event) -> tuple[int, None]:
-        report = read_report(event)
+        uid = str(event.request.AffectedSOPClassUID)
+        report = read_report(uid, lambda: event.event_information)
         known = report is not None and note(report)
         answered.set()
         return (SUCCESS if known else PROCESSING_FAILURE), None

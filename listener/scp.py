@@ -162,7 +162,9 @@ class _Provider:
 
     def committed(self, event: Event) -> tuple[int, None]:
         """Answer one N-EVENT-REPORT about a storage commitment that our deliveries asked for."""
-        report = commitment.read_report(event)
+        report = commitment.read_report(
+            str(event.request.AffectedSOPClassUID), lambda: event.event_information
+        )
         if report is None:
             return commitment.INVALID_ARGUMENT, None
         try:
