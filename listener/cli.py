@@ -96,7 +96,7 @@ def verdicts(
     ] = None,
     settings: SettingsFile = _DEFAULT_SETTINGS,
 ) -> None:
-    """Export what radiologists answered, one JSON object a line, for `faintline-train import`."""
+    """Export what radiologists answered, one JSON object a line, for training."""
     from listener.registry import Registry
     from listener.settings import load_settings
 

@@ -25,6 +25,7 @@ from listener.commitment import (
     CommitmentReport,
     read_report,
 )  # fmt: skip
+from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from listener.delivery import accepts_none, application_entity, why_not
 from listener.study import Delivery
 
@@ -85,8 +86,8 @@ def confirm(
         return (SUCCESS if known else PROCESSING_FAILURE), None
 
     application = application_entity(calling_ae_title, timeout_seconds)
-    application.add_requested_context(STORAGE_COMMITMENT)
-    application.add_requested_context(STUDY_ROOT_FIND)
+    for service in (STORAGE_COMMITMENT, STUDY_ROOT_FIND):
+        application.add_requested_context(service, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
     association = application.associate(
         destination.host, destination.port, ae_title=destination.ae_title,
         evt_handlers=[(evt.EVT_N_EVENT_REPORT, reported)],

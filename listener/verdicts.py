@@ -1,7 +1,7 @@
 """A radiologist's word on a vertebra: the value, and the JSON line it leaves the node as.
 
-`faintline verdicts` writes one JSON object a line (UTF-8, oldest first), for `faintline-train import`. The
-keys, all always present:
+`faintline verdicts` writes one JSON object a line (UTF-8, oldest first), for training. The keys, all always
+present:
 
 =====================  ==================================================================================
 form                   1; another number means that the meaning of a key has changed
