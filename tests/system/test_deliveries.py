@@ -116,8 +116,13 @@ def test_late_instances_are_screened_again_and_both_versions_stay(
     assert dcmtk.storescu(here.address, study.paths[4:]).returncode == 0
     wait_until(lambda: pacs.count(study.uid, "SR") == 2, "the new report", timeout_s=60)
     wait_until(lambda: pacs.count(study.uid, "OT") == 2, "the new picture", timeout_s=60)
-    uids = {str(report.SOPInstanceUID) for report in pacs.instances_of(study.uid, "SR")}
-    assert first & uids, "the first report is no longer there"
+    reports = pacs.instances_of(study.uid, "SR")
+    (old,) = [report for report in reports if str(report.SOPInstanceUID) in first]
+    (new,) = [report for report in reports if str(report.SOPInstanceUID) not in first]
+    (predecessor,) = new.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+    assert predecessor.ReferencedSOPInstanceUID == old.SOPInstanceUID
+    assert "PredecessorDocumentsSequence" not in old
+    assert "supersedes the one of" in new.to_json()
 
 
 def test_a_destination_that_refuses_reports_still_gets_the_picture(tmp_path: Path) -> None:
