@@ -5,10 +5,14 @@ It may come on the association that asked or on a new one, minutes or days later
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 from pydicom.dataset import Dataset
+from pynetdicom.dsutils import decode
 from pynetdicom.presentation import PresentationContext, build_context
+
+from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 
 STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
 STORAGE_COMMITMENT_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
@@ -46,8 +50,15 @@ class CommitmentReport:
 
 def context() -> PresentationContext:
     """Return the context under which a peer may report on an association of its own (PS3.4 J.3.3.1)."""
-    made = build_context(STORAGE_COMMITMENT)
+    made = build_context(STORAGE_COMMITMENT, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
     made.scu_role, made.scp_role = False, True
+    return made
+
+
+def decoded(content: bytes, transfer_syntax_uid: str) -> Dataset:
+    """Decode the data set of a report; raises whatever its content makes a parser raise."""
+    is_implicit = transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
+    made: Dataset = decode(BytesIO(content), is_implicit, is_little_endian=True)
     return made
 
 
