@@ -1,14 +1,15 @@
 """A Structured Report that comes back, and what we had reported, in; a radiologist's verdicts out.
 
-Understood is TID 1500 (PS3.16), whoever wrote it: groups are matched with our vertebrae by tracking UID, or
-else by the level that they name. A grade is taken from our own Genant code, or from the comment ("T12:
-Genant 2", "L1: no fracture"), which is what viewers let a reader edit. A document that nobody verified counts
-only where it differs from what we had said: viewers repeat everything they were given.
+Understood is TID 1500 (PS3.16), whoever wrote it: groups are matched with our vertebrae by tracking UID, else
+by where their region lies, or else by the level that they name. A grade is taken from our own Genant code, or
+from the comment ("T12: Genant 2", "L1: no fracture"), which is what viewers let a reader edit. A document
+that nobody verified counts only where it differs from what we had said: viewers repeat what they were given.
 """
 
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +38,10 @@ GENANT: Final = "GENANT"
 FRACTURES: Final = frozenset(("42942008", "125605004", "263102004"))
 """Compression fracture of vertebral column; fracture of bone; fracture: SNOMED CT, as viewers offer them."""
 NONE_FOUND: Final = frozenset(("NOFX", "NOFXPART"))
+
+Place = tuple[float, float, float]
+NEAR_MM: Final = 20.0
+"""How far a reader's region may lie from the body that it speaks of: less than to the next body."""
 
 _LEVEL = re.compile(r"\b([TL]\d{1,2})\b")
 _GRADE = re.compile(r"\b(?:genant|grade)\s*:?\s*([0-3])\b", re.IGNORECASE)
@@ -84,20 +89,30 @@ def verdicts_in(
 ) -> tuple[Verdict, ...]:
     """Return the verdicts of one document in the spool; none where it cannot be read."""
     try:
-        document = dcmread(Spool(settings.spool).study_folder(study_instance_uid) / name)
+        folder = Spool(settings.spool).study_folder(study_instance_uid)
         reported = reported_vertebrae(settings.results, study_instance_uid)
-        return read_verdicts(document, reported, received_at)
+
+        def image(sop_instance_uid: str) -> Dataset:
+            return dcmread(folder / f"{sop_instance_uid}.dcm", stop_before_pixels=True)
+
+        return read_verdicts(dcmread(folder / name), reported, received_at, image)
     except Exception:  # noqa: BLE001  (a foreign document may break a parser in any way)
         return ()
 
 
 def read_verdicts(
-    document: Dataset, reported: Sequence[ReportedVertebra], received_at: datetime
+    document: Dataset,
+    reported: Sequence[ReportedVertebra],
+    received_at: datetime,
+    image: Callable[[str], Dataset] | None = None,
 ) -> tuple[Verdict, ...]:
-    """Return what a document says of the vertebrae that were ``reported``; nothing where it says nothing."""
+    """Return what a document says of the vertebrae that were ``reported``; nothing where it says nothing.
+
+    ``image`` gives the header of a source image by its SOP Instance UID: regions lie on those.
+    """
     if _name(document) != MEASUREMENT_REPORT:
         return ()
-    said = (_Said.of(group) for group in _groups(document))
+    said = [_Said.of(group, image) for group in _groups(document)]
     found = (_verdict(document, each, reported, received_at) for each in said)
     latest = {verdict.tracking_uid: verdict for verdict in found if verdict is not None}
     return tuple(latest.values())
@@ -108,12 +123,13 @@ class _Said:
     """What one measurement group says."""
 
     tracking_uid: str
+    place_mm: Place | None
     level: str | None
     grades: tuple[int, ...]
     is_fracture: bool | None
 
     @classmethod
-    def of(cls, group: Dataset) -> "_Said":
+    def of(cls, group: Dataset, image: Callable[[str], Dataset] | None) -> "_Said":
         items = list(group.get("ContentSequence") or ())
         comment = " ".join(str(item.get("TextValue") or "") for item in items if _name(item) == COMMENT)
         codes = {_name(item): _value(item) for item in items if item.get("ValueType") == "CODE"}
@@ -127,6 +143,7 @@ class _Said:
         is_fracture = finding in FRACTURES or bool(_FRACTURED.search(comment))
         return cls(
             uids[0] if uids else "",
+            _place(group, image) if image is not None else None,
             written or named,
             (0,) if is_normal else tuple(grades),
             False if is_normal else is_fracture or None,
@@ -163,11 +180,44 @@ def _verdict(
 
 
 def _match(said: _Said, reported: Sequence[ReportedVertebra]) -> ReportedVertebra | None:
-    """Our vertebra by its tracking UID; else the one of the latest version that bears the level."""
+    """Our vertebra by its tracking UID; else, of the latest version, by its place or by the level named."""
     for ours in reported:
         if ours.tracking_uid == said.tracking_uid:
             return ours
+    if said.place_mm is not None:
+        place = said.place_mm
+        near = [ours for ours in reversed(reported) if math.dist(ours.centre_lps_mm, place) < NEAR_MM]
+        if near:
+            return min(near, key=lambda ours: math.dist(ours.centre_lps_mm, place))
     return next((ours for ours in reversed(reported) if said.level and ours.level == said.level), None)
+
+
+def _place(group: Dataset, image: Callable[[str], Dataset]) -> Place | None:
+    """The middle of the group's first region in LPS mm (PS3.3 C.7.6.2.1.1); None where it has none."""
+    for item in _regions(group):
+        reference = item.ContentSequence[0].ReferencedSOPSequence[0]
+        numbers = [float(number) for number in item.GraphicData]
+        columns, rows = numbers[0::2], numbers[1::2]
+        try:
+            header = image(str(reference.ReferencedSOPInstanceUID))
+            origin = [float(value) for value in header.ImagePositionPatient]
+            cosines = [float(value) for value in header.ImageOrientationPatient]
+            row_mm, column_mm = (float(value) for value in header.PixelSpacing)
+        except (OSError, AttributeError, TypeError, ValueError):
+            continue
+        across = ((min(columns) + max(columns)) / 2 - 0.5) * column_mm
+        down = ((min(rows) + max(rows)) / 2 - 0.5) * row_mm
+        x, y, z = (origin[i] + across * cosines[i] + down * cosines[i + 3] for i in range(3))
+        return x, y, z
+    return None
+
+
+def _regions(item: Dataset) -> Iterator[Dataset]:
+    for child in _children(item):
+        if child.get("ValueType") == "SCOORD" and child.get("ContentSequence"):
+            yield child
+        else:
+            yield from _regions(child)
 
 
 def _decided_at(document: Dataset, received_at: datetime) -> str:

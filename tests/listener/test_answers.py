@@ -4,6 +4,7 @@ import json
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,14 @@ def reported(tmp_path: Path) -> list[ReportedVertebra]:
     return reported_vertebrae(tmp_path, STUDY)
 
 
+@cache
+def _document() -> Dataset:
+    return CASE.document()
+
+
 def returned(**changes: object) -> Dataset:
     """Our report as it comes back: under a UID of its own, changed."""
-    document = deepcopy(CASE.document())
+    document = deepcopy(_document())
     document.SOPInstanceUID, document.Manufacturer = "1.2.3.4", "Somebody"
     for keyword, value in changes.items():
         setattr(document, keyword, value)
@@ -117,6 +123,24 @@ def test_a_viewer_that_loses_our_tracking_uid_is_understood_by_the_level(
     item(document, "121106").TextValue = "no fracture"
     verdict = only(read_verdicts(document, reported, RECEIVED))
     assert verdict.tracking_uid == next(each.tracking_uid for each in reported if each.level == "T12")
+
+
+def image(sop_instance_uid: str) -> Dataset:
+    """A source image by its UID, as the spool holds it."""
+    return next(header for header in CASE.headers if header.SOPInstanceUID == sop_instance_uid)
+
+
+def test_a_viewer_that_loses_uid_and_level_is_understood_by_the_place(
+    reported: list[ReportedVertebra],
+) -> None:
+    unnumbered = [replace(each, level=None) for each in reported]
+    document = returned()
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "363698007").ConceptCodeSequence[0].CodeValue = "51282000"
+    item(document, "121106").TextValue = "no fracture"
+    verdict = only(read_verdicts(document, unnumbered, RECEIVED, image))
+    assert verdict.tracking_uid == next(each.tracking_uid for each in reported if each.level == "T12")
+    assert read_verdicts(document, unnumbered, RECEIVED) == ()
 
 
 def test_a_fracture_that_was_missed_is_a_verdict_on_its_level(reported: list[ReportedVertebra]) -> None:

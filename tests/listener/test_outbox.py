@@ -19,6 +19,7 @@ from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 
+from listener import settings as configuration
 from listener.commitment import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
 from listener.confirmation import STUDY_ROOT_FIND
 from listener.delivery import groups
@@ -115,7 +116,8 @@ class Outbox:
 
     def __init__(self, folder: Path, port: int, confirm: bool = True) -> None:
         pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, confirm=confirm)
-        settings = Settings(folder=folder, destinations=(pacs,))
+        quick = configuration.Delivery(timeout_seconds=3)
+        settings = Settings(folder=folder, destinations=(pacs,), delivery=quick)
         settings.results.mkdir()
         self.now = START
         self.registry = Registry(settings.registry_url)

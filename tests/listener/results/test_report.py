@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,17 +246,19 @@ def test_the_comprehensive_form_says_the_same_under_uids_of_its_own(any_study: S
 
 def test_a_new_version_names_the_report_it_supersedes() -> None:
     case = study_of("one flagged")
-    first = case.results()[0]
-    earlier = EarlierReport(
-        first.sop_class_uid, first.sop_instance_uid, first.series_instance_uid, CREATED_AT
+    own = case.results()[0]
+    older, old = (
+        EarlierReport(own.sop_class_uid, uid, f"{uid}.1", CREATED_AT - timedelta(days=days))
+        for uid, days in (("1.2.3", 2), ("1.2.4", 1))
     )
+    itself = EarlierReport(own.sop_class_uid, own.sop_instance_uid, own.series_instance_uid, CREATED_AT)
     report, *_ = build_results(
-        case.report, case.volume, case.headers, CREATED_AT, Product("1"), earlier=(earlier,)
+        case.report, case.volume, case.headers, CREATED_AT, Product("1"), earlier=(older, old, itself)
     )
     (study,) = report.dataset.PredecessorDocumentsSequence
     (series,) = study.ReferencedSeriesSequence
     assert study.StudyInstanceUID == case.report.study_instance_uid
-    assert series.SeriesInstanceUID == first.series_instance_uid
-    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.sop_instance_uid
+    assert series.SeriesInstanceUID == old.series_instance_uid
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == old.sop_instance_uid
     remarks = items(groups(report.dataset)[-1], "TEXT")
-    assert remarks[-1].TextValue == "This result supersedes the one of 2026-03-04 05:06."
+    assert remarks[-1].TextValue == "This result supersedes the one of 2026-03-03 05:06."
