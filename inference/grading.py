@@ -4,8 +4,8 @@ Each vertebra is looked at three times: the six points of one look centre and tu
 that the localiser's coarse grid does not matter. Neck and sacrum are not graded and give no finding.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,8 @@ MARGIN_MM: Final = (3.0, 1.0, 1.0)
 
 LEAST_GRADED_PROBABILITY: Final = 0.8
 """A vertebra without a number is graded only if it is so surely one of T1 to L5."""
+
+CUT: Final = "cut by the edge of the images"
 
 LOOKS: Final = 3
 """How often the grader looks at a vertebra."""
@@ -68,7 +70,10 @@ def grade_vertebrae(
         reasons[number] = _doubt(volume, reading)
         if reasons[number] is None:
             sound[number] = reading
-    spine = [Measured(wanted[number].level, measure(seen.height_points)) for number, seen in sound.items()]
+    for number in _cut(volume, wanted, sound):
+        reasons[number] = CUT
+        del sound[number]
+    spine = _measured(wanted, sound)
     assessments = {
         number: _assess(reading, own.heights, loss, bundle)
         for (number, reading), own, loss in zip(sound.items(), spine, height_losses(spine), strict=True)
@@ -188,8 +193,32 @@ def _unseen(
     spare = np.array(spare_mm) / spacing
     last = np.array(volume.voxels.shape) - 1
     if (index < spare).any() or (index > last - spare).any():
-        return "cut by the edge of the images"
+        return CUT
     return None
+
+
+def _measured(located: Sequence[LocatedVertebra], readings: Mapping[int, Reading]) -> list[Measured]:
+    return [Measured(located[i].level, measure(reading.height_points)) for i, reading in readings.items()]
+
+
+def _cut(
+    volume: Volume, located: Sequence[LocatedVertebra], readings: Mapping[int, Reading]
+) -> tuple[int, ...]:
+    """Those that the images may show in part: as tall as their neighbours, they would reach beyond the edge.
+
+    Half a vertebra looks crushed, with end plates wherever the images end.
+    """
+    found = []
+    losses = height_losses(_measured(located, readings))
+    for (number, reading), loss in zip(readings.items(), losses, strict=True):
+        if loss.expected is None:
+            continue
+        superior, inferior = reading.points_mm[0::2], reading.points_mm[1::2]
+        upward = (superior - inferior) / np.linalg.norm(superior - inferior, axis=1, keepdims=True)
+        tall = upward * np.array(astuple(loss.expected))[:, None]
+        if _unseen(volume, np.concatenate([inferior + tall, superior - tall])):
+            found.append(number)
+    return tuple(found)
 
 
 def _doubt(volume: Volume, reading: Reading) -> str | None:

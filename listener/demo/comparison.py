@@ -34,7 +34,10 @@ def said_in(report: Path) -> dict[str, str]:
 
 
 def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], said: dict[str, str]) -> Table:
-    """One row a vertebra: level, true and found grade, probability, true and found height loss, flag."""
+    """One row a vertebra: level, true and found grade, probability, true and found height loss, flag.
+
+    What was found at a level of which nothing is known (the scan cuts it) comes last: a false call must show.
+    """
     found = {finding["level"]: finding for finding in findings}
     table = Table("level", "grade", "found", "P(≥ 2)", "height loss", "found", "SR says")
     for truth in truths:
@@ -51,6 +54,12 @@ def compare(truths: Sequence[Truth], findings: Sequence[dict[str, Any]], said: d
             said.get(truth.level, ""),
         )
         table.add_row(*row, style=style)
+    known = {truth.level for truth in truths}
+    for finding in findings:
+        if finding["level"] not in known:
+            grade, probability, loss = _columns(finding)
+            name = finding["level"] or "unnumbered"
+            table.add_row(name, "?", grade, probability, "", loss, said.get(name, ""))
     return table
 
 

@@ -100,6 +100,23 @@ def test_a_vertebra_cut_by_the_scan_is_named_and_not_graded(bundle: Bundle) -> N
     assert findings["L4"].assessment is not None
 
 
+@pytest.mark.parametrize("shown_mm", [4, 6])
+def test_the_lower_half_of_a_vertebra_is_not_taken_for_a_crushed_one(bundle: Bundle, shown_mm: int) -> None:
+    """Without its neighbours' heights this one is a Genant 3: half of T7, its upper end cut away."""
+    options = SceneOptions(kind=SceneKind.SPINE, levels=("T6", "L1"), fracture_share=0.0)
+    scene = draw_scene(options, np.random.default_rng(20416))
+    shown = [truth for truth in scene.truths if truth.level in {"T7", "T8", "T9", "T10", "T11"}]
+    assert scene.spine_bounds_lps_mm is not None
+    grid = grid_over(scene.spine_bounds_lps_mm, (1.5, 1.0, 1.0))
+    whole = Volume(render(scene, grid), grid.affine, 1.5)
+    top = whole.to_index(np.array(shown[0].centre_lps_mm))[0] + shown_mm / 1.5
+    volume = Volume(whole.voxels[: int(top)].copy(), grid.affine, 1.5)
+    located = [LocatedVertebra(t.level, 0.9, 1.0, t.centre_lps_mm, np.asarray(t.axes)) for t in shown]
+    first, *others = grade_vertebrae(volume, located, bundle)
+    assert first.not_assessed == "cut by the edge of the images"
+    assert all(finding.assessment for finding in others)
+
+
 def test_what_has_no_number_and_may_be_the_sacrum_is_not_graded(bundle: Bundle) -> None:
     volume, located = scanned()
     nameless = [replace(vertebra, level=None) for vertebra in located]
