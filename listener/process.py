@@ -85,9 +85,10 @@ def _die_with_parent() -> None:
 
 def until_stopped(stop: Callable[[], None] | None = None) -> None:
     """Block until SIGTERM or SIGINT, then call ``stop``."""
-    stopped = threading.Event()
+    # Not an Event: a handler that sets it while this thread is about to wait for it would wait for itself.
+    stopped, stopping = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+        signal.signal(number, lambda *_: os.write(stopping, b"."))
+    os.read(stopped, 1)
     if stop is not None:
         stop()
