@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ import structlog
 
 from inference.errors import InferenceError
 from listener.errors import ListenerError
-from listener.settings import Log, Settings, load_settings
+from listener.settings import Log, Settings, Worker, load_settings
 
 log = structlog.get_logger()
 
@@ -54,6 +55,17 @@ def _keep_header_values_out() -> None:
 def _tell_kind_and_place(failure: threading.ExceptHookArgs) -> None:
     where = traceback.format_tb(failure.exc_traceback)
     log.error("a thread failed", kind=failure.exc_type.__name__, where=where)
+
+
+def limit_memory(worker: Worker) -> None:
+    """Let an image that claims to be huge fail here, and not take the machine's memory from the others.
+
+    The limit is on private writable memory (RLIMIT_DATA): address space that is only reserved is free.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = worker.memory_limit_mb << 20 or machine * 3 // 4 // worker.processes
+    _, highest = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if highest < 0 else min(limit, highest), highest))
 
 
 def run_role(run: Callable[[Settings], None]) -> None:
