@@ -1,4 +1,4 @@
-"""Any order of storing, repeating, conflicting, breaking off and beginning anew: nothing is lost or doubled."""
+"""Any order of storing, repeating, conflicting, breaking off, beginning anew: nothing is lost or doubled."""
 
 import tempfile
 from pathlib import Path
