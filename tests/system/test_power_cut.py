@@ -20,6 +20,7 @@ from peers.wire import Instance, Target
 
 from listener import scp
 from listener.audit import Audit
+from listener.commitment import CommitmentReport
 from listener.dataset_walk import walk
 from listener.errors import DamagedFile
 from listener.settings import Receiver, Tls
@@ -38,6 +39,8 @@ class NoNotes:
     def received(self, instance: ReceivedInstance) -> None: ...
     def opened(self, association: str, study_instance_uid: str) -> None: ...
     def closed(self, association: str) -> None: ...
+    def committed(self, report: CommitmentReport) -> bool:
+        return False
 
 
 @pytest.fixture
