@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ import structlog
 
 from inference.errors import InferenceError
 from listener.errors import ListenerError
-from listener.settings import Log, Settings, load_settings
+from listener.settings import Log, Settings, Worker, load_settings
 
 log = structlog.get_logger()
 
@@ -56,6 +57,17 @@ def _tell_kind_and_place(failure: threading.ExceptHookArgs) -> None:
     log.error("a thread failed", kind=failure.exc_type.__name__, where=where)
 
 
+def limit_memory(worker: Worker) -> None:
+    """Let an image that claims to be huge fail here, and not take the machine's memory from the others.
+
+    The limit is on private writable memory (RLIMIT_DATA): address space that is only reserved is free.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = worker.memory_limit_mb << 20 or machine * 3 // 4 // worker.processes
+    _, highest = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if highest < 0 else min(limit, highest), highest))
+
+
 def run_role(run: Callable[[Settings], None]) -> None:
     """Run a role as the process of its own that the supervisor started: ``python -m MODULE SETTINGS …``."""
     try:
@@ -85,9 +97,10 @@ def _die_with_parent() -> None:
 
 def until_stopped(stop: Callable[[], None] | None = None) -> None:
     """Block until SIGTERM or SIGINT, then call ``stop``."""
-    stopped = threading.Event()
+    # Not an Event: a handler that sets it while this thread is about to wait for it would wait for itself.
+    stopped, stopping = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+        signal.signal(number, lambda *_: os.write(stopping, b"."))
+    os.read(stopped, 1)
     if stop is not None:
         stop()

@@ -3,6 +3,8 @@
 ``python -m listener.receiver SETTINGS`` runs it; `faintline serve` starts it so.
 """
 
+import gc
+
 import structlog
 
 from listener import scp
@@ -27,6 +29,7 @@ def run(settings: Settings) -> None:
     audit = Audit(settings.audit_folder, settings.syslog)
     audit.record(AuditEvent(STARTED, SUCCESS, settings.receiver.ae_title, "", "receiver started"))
     server = scp.serve(settings.receiver, settings.tls, spool, journal, audit)
+    gc.freeze()  # what was imported stays: the collector need not walk over it between two instances
     log.info("receiving", port=settings.receiver.port, swept=swept, reconciled=reconciled)
 
     def stop() -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from listener import commitment
-from listener.audit import ALERT, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
+from listener.audit import ALERT, MINOR_FAILURE, STARTED, SUCCESS, TRANSFERRED, Audit, AuditEvent
 from listener.commitment import CommitmentReport
 from listener.contexts import supported_contexts
 from listener.errors import ListenerError
@@ -72,21 +72,6 @@ class Provider:
 
     def rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
         """Turn away who calls somebody else, and who is not known: titles are names, not proof."""
-        refusal = self._rejection(requested, host)
-        if refusal is not None:
-            calling, called = repr(requested.calling_ae_title), repr(requested.called_ae_title)
-            log.warning(
-                "association rejected",
-                reason=refusal,
-                host=host,
-                calling_ae_title=calling,
-                called_ae_title=called,
-            )
-            what = f"association rejected {refusal}: called {requested.called_ae_title}"
-            self._audit.record(AuditEvent(ALERT, MINOR_FAILURE, requested.calling_ae_title, host, what))
-        return refusal
-
-    def _rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
         if requested.called_ae_title != self._settings.ae_title:
             return CALLED_NOT_RECOGNIZED
         if not self._is_admitted(requested.calling_ae_title, host):
@@ -94,6 +79,19 @@ class Provider:
         if requested.identifies_its_user and self._settings.user_identity == "refuse":
             return NO_REASON_GIVEN
         return None
+
+    def rejected(self, requested: Requested, host: str, refusal: tuple[int, int, int]) -> None:
+        """Say so in the log and in the audit trail."""
+        calling, called = repr(requested.calling_ae_title), repr(requested.called_ae_title)
+        log.warning(
+            "association rejected",
+            reason=refusal,
+            host=host,
+            calling_ae_title=calling,
+            called_ae_title=called,
+        )
+        what = f"association rejected {refusal}: called {called}"
+        self._audit.record(AuditEvent(ALERT, MINOR_FAILURE, requested.calling_ae_title, host, what))
 
     def _is_admitted(self, calling_ae_title: str, host: str) -> bool:
         if not (calling_ae_title.isascii() and calling_ae_title.isprintable() and calling_ae_title):
@@ -165,15 +163,8 @@ class Visit:
             log.warning("association ended", host=self._caller.host, how=how)
         if self._carried:
             self._notes.closed(self._association)
+        kind = TRANSFERRED if self._instances else STARTED
         outcome = SUCCESS if how == "released" else MINOR_FAILURE
         what = f"association {how}; {self._instances} instances received"
-        self._audit.record(
-            AuditEvent(
-                TRANSFERRED,
-                outcome,
-                self._caller.ae_title,
-                self._caller.host,
-                what,
-                tuple(sorted(self._carried)),
-            )
-        )
+        caller, studies = self._caller, tuple(sorted(self._carried))
+        self._audit.record(AuditEvent(kind, outcome, caller.ae_title, caller.host, what, studies))

@@ -70,7 +70,7 @@ class Spool:
         self._reserve_bytes = reserve_mb << 20
         self._incoming = folder / ".incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._has_space, self._asked_at = True, -_ASKING_SECONDS
+        self._free_bytes, self._asked_at = 0, -_ASKING_SECONDS
         self._syncing = ThreadPoolExecutor(_SYNCING_THREADS, thread_name_prefix="sync")
 
     def incoming(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> "Incoming":
@@ -141,12 +141,16 @@ class Spool:
         sync_folder(path.parent)
 
     def _demand_space(self) -> None:
-        """Refuse below the watermark; the file system is asked once a second at most."""
+        """Refuse below the watermark; the disk is asked once a second, and what came since is counted."""
         if time.monotonic() - self._asked_at > _ASKING_SECONDS:
-            self._has_space = shutil.disk_usage(self._folder).free >= self._reserve_bytes
+            self._free_bytes = shutil.disk_usage(self._folder).free
             self._asked_at = time.monotonic()
-        if not self._has_space:
+        if self._free_bytes < self._reserve_bytes:
             raise RefusedInstance(OUT_OF_RESOURCES, "not enough free space")
+
+    def count(self, size: int) -> None:
+        """So many bytes are about to be written."""
+        self._free_bytes -= size
 
 
 class Incoming:
@@ -173,6 +177,7 @@ class Incoming:
     def write(self, chunk: memoryview) -> None:
         """Take the next bytes of the data set."""
         self._hash.update(chunk)
+        self._spool.count(len(chunk))
         try:
             if self._head:
                 write_all(self._file, memoryview(self._head))

@@ -90,6 +90,9 @@ class Desk(Protocol):
     def rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
         """Result, source and reason of A-ASSOCIATE-RJ, or None to accept."""
 
+    def rejected(self, requested: Requested, host: str, refusal: tuple[int, int, int]) -> None:
+        """Note that an association is rejected, for that reason or for want of room."""
+
     def accepted(self, requested: Requested, host: str) -> Visit:
         """An association begins."""
 
@@ -101,6 +104,7 @@ def attend(guest: Guest, room: Room, desk: Desk, acceptor: Acceptor) -> None:
         requested = _await_request(guest)
         refusal = _rejection(requested, guest, room, desk)
         if refusal is not None:
+            desk.rejected(requested, guest.host, refusal)
             line.write(pdu.reject(*refusal))
             return
         agreed = agree(requested, acceptor)

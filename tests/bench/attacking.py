@@ -71,7 +71,8 @@ def attack(case: Case, contender: Contender) -> str:
     try:
         case.run(contender.target)
     except Exception as failure:
-        return f"no: {str(failure).splitlines()[0] if str(failure) else type(failure).__name__}"[:80]
+        said = str(failure).splitlines()
+        return f"no: {said[0] if said else 'not answered as expected'}"[:80]
     return "" if contender.process.is_running() else "no: the process died"
 
 
