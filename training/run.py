@@ -22,8 +22,8 @@ from training.evaluate import (
 from training.export import write_bundle
 from training.fit import build_grader, build_localiser, fit_grader, fit_localiser
 from training.recipe import DEFAULT_RECIPE, Recipe, read_recipe
-from training.samples import load_crops, load_torsos
-from training.synthetic import Purpose, draw_spines, draw_torsos
+from training.samples import Purpose, load_crops, load_torsos
+from training.synthetic import draw_spines, draw_torsos
 
 CENTRE_CUT = 0.3
 """Heat-map value that speaks for a vertebra; peaks below it may still join a chain that needs them."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from training.errors import RecipeError
 from training.recipe import DEFAULT_RECIPE, read_recipe
 
 
@@ -17,5 +18,5 @@ def test_the_shipped_recipe_is_complete_and_consistent() -> None:
 def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path) -> None:
     changed = tmp_path / "recipe.toml"
     changed.write_text(DEFAULT_RECIPE.read_text().replace("temperature", "temprature"))
-    with pytest.raises(TypeError, match="temprature"):
+    with pytest.raises(RecipeError, match="temprature"):
         read_recipe(changed)
