@@ -103,7 +103,8 @@ def _oriented(path: Path) -> sitk.Image:
         raise UnusableImageError("cannot be read as NIfTI: it is damaged or something else") from error
     if image.GetDimension() != 3:
         raise UnusableImageError(f"has {image.GetDimension()} dimensions, not 3")
-    return sitk.DICOMOrient(image, "LPS")
+    oriented: sitk.Image = sitk.DICOMOrient(image, "LPS")
+    return oriented
 
 
 def _affine(image: sitk.Image) -> Affine:

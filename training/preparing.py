@@ -150,9 +150,9 @@ def _found_vertebrae(case: Case, volume: Volume, bundle: Bundle) -> tuple[list[V
         raise FaultyCaseError(problems)
     vertebrae = []
     for number, (vertebra, reading) in enumerate(zip(located, readings, strict=True)):
-        mark = marked.get(number)
-        level = (mark.level if mark else None) or vertebra.level or "T12"
-        grade = int(mark.grade) if mark else None
+        own = marked.get(number)
+        level = (own.level if own else None) or vertebra.level or "T12"
+        grade = int(own.grade) if own else None
         axes = along_points(vertebra.axes, reading.points_mm)
         vertebrae.append(Vertebra(level, centres[number], axes, None, grade))
     return vertebrae, tuple(notes)

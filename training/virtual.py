@@ -79,7 +79,7 @@ def virtual_spine(crops: Crops, tall: NDArray[np.int16], rng: np.random.Generato
 
     Grades follow from the raw height loss of the finished points. None where nothing is normal and measured.
     """
-    measured = np.isfinite(crops.points).all(axis=(1, 2))
+    measured = np.asarray(np.isfinite(crops.points).all(axis=(1, 2)))
     spine, tall = crops.taken(measured), tall[measured]
     normal = np.flatnonzero((spine.grade == 0) & (spine.raw_loss < BANDS[0][0]))
     chosen: list[int] = []

@@ -4,6 +4,7 @@ An importer reads names, lists and headers; it loads no voxels and writes nothin
 of becomes a `Problem` with file and line.
 """
 
-from training.importers.layouts import LAYOUTS, Layout, Source
+from training.importers.layouts import LAYOUTS, Layout
+from training.importers.source import Source
 
 __all__ = ["LAYOUTS", "Layout", "Source"]

@@ -71,7 +71,8 @@ def _marks(
 ) -> tuple[list[Mark], str]:
     """The graded vertebrae of one report and the series they were seen on."""
     images = _placed_images(files)
-    marks, series = [], ""
+    marks: list[Mark] = []
+    series = ""
     for number, group in enumerate(_groups(document), start=1):
         where = f"{path}, measurement group {number}"
         grade = _grade(group)

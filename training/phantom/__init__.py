@@ -20,7 +20,7 @@ under which licences: ``ATTRIBUTION.md`` beside this file.
 """
 
 from training.phantom.degrade import Acquisition, degrade, draw_acquisition
-from training.phantom.demo import demo_study
+from training.phantom.demo import demo_study, phantom_study
 from training.phantom.dicom import SeriesHeader, write_dicom
 from training.phantom.paint import body_mask, grid_over, render
 from training.phantom.scene import Scene, SceneKind, SceneOptions, draw_scene
@@ -39,6 +39,7 @@ __all__ = [
     "draw_acquisition",
     "draw_scene",
     "grid_over",
+    "phantom_study",
     "render",
     "write_dicom",
 ]
