@@ -1,4 +1,4 @@
-"""What an importer reads out of an annotated data set: its studies, their marks, and what is wrong with it."""
+"""What an importer reads out of an annotated data set: its studies, their marks, and what is wrong."""
 
 import hashlib
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """Prepared cases in, a case set on disk out; and a case set in, its samples out.
 
-A case set is a folder: ``set.json`` (what it is, every study with its patient's hash, its split, its grades and
-the SHA-256 of its files) and samples under ``crops``, ``virtual`` and ``torsos``, each split by purpose. It is
+A case set is a folder: ``set.json`` (what it is, every study with its patient's hash, split, grades and the
+SHA-256 of its files) and samples under ``crops``, ``virtual`` and ``torsos``, each split by purpose. It is
 written beside its place and renamed when it is whole, so a set that exists is complete.
 """
 
@@ -198,7 +198,7 @@ def _crop_faults(path: Path) -> Iterator[Problem]:
 def load_set_crops(
     one: CaseSet, purpose: Purpose, kind: str = "crops"
 ) -> tuple[Crops, NDArray[np.str_]] | None:
-    """The crops of one split (``crops`` or ``virtual``), and the patient of each; None where there are none."""
+    """The crops of one split (``crops`` or ``virtual``), and each one's patient; None where there is none."""
     shards, patients = [], []
     for study in one.of(purpose):
         for name in sorted(study.files):

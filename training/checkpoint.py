@@ -34,7 +34,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> tuple[int, dict[str, Tensor]]:
-    """Restore the latest checkpoint, if there is one: how many steps it had made, and what was saved beside."""
+    """Restore the latest checkpoint, if there is one: how many steps it had made, what was saved beside."""
     if not (folder / "latest.json").is_file():
         return 0, {}
     latest = json.loads((folder / "latest.json").read_text(encoding="utf-8"))

@@ -1,9 +1,10 @@
-"""``faintline-train``: import annotated cases, check them, train, measure, compare, export and promote a bundle.
+"""Import annotated cases, check them, train, measure, compare, export and promote a model bundle.
 
-The usual way: `import` a data set, `check` it, `draw` phantom spines, `fit` from the shipped bundle, `evaluate`,
-`export`, `compare` with the bundle in use, `promote`. Heavy imports sit inside the commands, so that ``--help`` is
-quick.
+The usual way: import a data set, check it, draw phantom spines, fit from the shipped bundle, evaluate,
+export, compare with the bundle in use, promote.
 """
+
+# Heavy imports sit inside the commands, so that --help is quick.
 
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,9 @@ Start = Annotated[
     str | None,
     typer.Option("--start", help="Bundle to start from: a folder, or 'default' for the shipped one"),
 ]
+
+
+ABLATED = "cross_entropy,wei2022,detached,faintline,ordinal_contrast"
 
 
 @app.command("import")
@@ -49,7 +53,7 @@ def import_(
 
 @app.command()
 def check(sets: Annotated[list[Path], typer.Argument(help="Case sets, or bundles")]) -> None:
-    """Check case sets (files, grades, splits by patient, also between sets) and bundles; print what is in them."""
+    """Check case sets (files, grades, patients in two splits, also between sets) and bundles."""
     from training import commands
 
     commands.check(sets)
@@ -217,11 +221,9 @@ def main() -> None:
             typer.echo(str(problem), err=True)
         sys.exit(str(error))
     except ModuleNotFoundError as error:
-        sys.exit(
-            f"the package {error.name} is missing: install Faintline with its extra: pip install '.[training]'"
-        )
+        sys.exit(f"the package {error.name} is missing: `pip install '.[training]'` in Faintline's folder")
     except OSError as error:
         sys.exit(
-            f"{error.filename or 'the disk'}: {error.strerror or error}; nothing that was whole has been overwritten: "
-            "make room or mend the path and run the same command again"
+            f"{error.filename or 'the disk'}: {error.strerror or error}; nothing that was whole has been "
+            "overwritten: make room or mend the path and run the same command again"
         )

@@ -1,4 +1,4 @@
-"""The steps behind ``faintline-train``'s commands: values from the command line in, words for a person out."""
+"""The steps behind the commands: values from the command line in, words for a person out."""
 
 import json
 import shutil
@@ -221,7 +221,7 @@ def promote(shelf: Path, bundle: Path | None, data: Paths, choices: tuple[float,
     frozen = shelves.frozen_validation(shelf)
     if frozen not in {None, fingerprint} and not new_validation:
         raise NotPromotedError(
-            f"{', '.join(str(path) for path in data)}: not the validation set that the last promotion was judged on; "
+            f"{', '.join(str(path) for path in data)}: not the validation set of the last promotion; "
             "name that one, or say --new-validation to judge on another from now on"
         )
     current = shelves.linked(shelf, "current")
@@ -231,12 +231,12 @@ def promote(shelf: Path, bundle: Path | None, data: Paths, choices: tuple[float,
     if worse:
         what = "\n".join(f"  {line}" for line in worse)
         raise NotPromotedError(
-            f"{bundle} stays where it is: on the frozen validation set it is worse than the bundle in use:\n{what}"
+            f"{bundle} is not promoted: on the frozen validation set it is worse than the one in use:\n{what}"
         )
     figures = {row.name: row.candidate for row in found.rows}
     target = shelves.promote(shelf, bundle, fingerprint, figures)
     console.print(
-        f"current is {target.name}; the former one is kept as {shelf / 'previous'}; restart the workers to load it"
+        f"current is {target.name}; the former one is kept as {shelf / 'previous'}; restart the workers"
     )
 
 

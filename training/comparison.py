@@ -1,4 +1,4 @@
-"""Two bundles and case sets in; every figure of both on the same vertebrae, and where the new one is worse, out."""
+"""Two bundles and case sets in; every figure of both, and where the new one is worse, out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ def judge(
     calibration: GradeCalibration,
     cuts: tuple[float, float, float],
 ) -> Judged:
-    """Grade crops as screening does and set what was found beside what is true; ungraded crops are left out."""
+    """Grade crops as screening does and set what was found beside the truth; ungraded ones are left out."""
     graded = grade_crops(network, crops)
     probability = all_probabilities(graded, calibration)
     found = np.array([int(grade_of(row, cuts)) for row in probability])

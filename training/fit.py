@@ -1,7 +1,7 @@
 """Samples and a recipe in, a trained network out: one loop, for the localiser and the grader alike.
 
-What a step sees depends on the seed and the step's number alone, and a checkpoint holds all else, so a run that
-was stopped goes on from its last checkpoint as if nothing had happened.
+What a step sees depends on the seed and the step's number alone, and a checkpoint holds all else, so a run
+that was stopped goes on from its last checkpoint as if nothing had happened.
 """
 
 import json
@@ -25,7 +25,7 @@ from training.samples import Crops, Torso
 
 Losses = dict[str, Tensor]
 Watch = Callable[[int, dict[str, float]], None]
-"""Called every ``LOG_STEPS`` with the steps made and the mean losses (and, at checkpoints, validation figures)."""
+"""Called every ``LOG_STEPS`` with the steps made and the mean losses; at checkpoints with validation too."""
 
 LOG_STEPS = 25
 PATIENCE = 20
@@ -43,7 +43,7 @@ def fit_localiser(
     initial: Localiser | None = None,
     watch: Watch = unwatched,
 ) -> Localiser:
-    """Train the localiser on torsos, from ``initial``'s weights if given; checkpoints and a log lie in ``folder``."""
+    """Train the localiser, from ``initial``'s weights if given; checkpoints and a log lie in ``folder``."""
     torch.manual_seed(recipe.seed)
     network = initial or build_localiser(recipe.localiser)
 
@@ -69,10 +69,10 @@ def fit_grader(
     watch: Watch = unwatched,
     validate: Callable[[Grader], dict[str, float]] | None = None,
 ) -> Grader:
-    """Train the grader on crops, from ``initial``'s weights if given; checkpoints and a log lie in ``folder``.
+    """Train the grader, from ``initial``'s weights if given; checkpoints and a log lie in ``folder``.
 
-    ``validate`` is called at every checkpoint; its figures go into the log and to ``watch``. Nothing is chosen
-    by them.
+    ``validate`` is called at every checkpoint; its figures go into the log and to ``watch``. They choose
+    nothing.
     """
     torch.manual_seed(recipe.seed)
     network = initial or build_grader(recipe.grader)
@@ -212,14 +212,14 @@ def _descend(
         recent.append({name: float(value.detach()) for name, value in terms.items()})
         done = step + 1
         saved = done % schedule.checkpoint_steps == 0 or done == schedule.steps
+        if saved:
+            beside = aside.memory.tensors() if aside.memory is not None else {}
+            save_checkpoint(folder, done, network, optimiser, beside)
         if done % LOG_STEPS == 0 or saved:
             figures = _means(recent) | (_validated(network, aside) if saved else {})
             _log(folder, done, figures)
             aside.watch(done, figures)
             recent = []
-        if saved:
-            beside = aside.memory.tensors() if aside.memory is not None else {}
-            save_checkpoint(folder, done, network, optimiser, beside)
     network.eval()
 
 
@@ -234,9 +234,9 @@ def _validated(network: nn.Module, aside: Aside) -> dict[str, float]:
 
 def _diverged(folder: Path, step: int) -> str:
     return (
-        f"{folder}: the loss has been no number for {PATIENCE} steps (step {step + 1}); nothing was overwritten. "
-        "Lower schedule.learning_rate in the recipe, or look for crops with broken values (`faintline-train check`), "
-        "and run again: it goes on from the last checkpoint"
+        f"{folder}: the loss has been no number for {PATIENCE} steps (step {step + 1}); nothing was"
+        " overwritten. Lower schedule.learning_rate in the recipe, or check the case sets; then run"
+        " again: it goes on from the last checkpoint"
     )
 
 

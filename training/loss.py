@@ -42,8 +42,8 @@ def ordinal_contrastive(
 
     L = -1/N sum_i 1/|A(i)| sum_{j in A(i)} log( exp(z_i z_j / t) / sum_{k in S(i,j)} exp(z_i z_k / t) )
 
-    S(i,j) = {k in A(i): |g_i - g_k| >= |g_i - g_j|}: crop j shall be nearer to i than every crop whose grade is
-    as far from i's or further. Parameters as in :func:`supervised_contrastive`.
+    S(i,j) = {k in A(i): |g_i - g_k| >= |g_i - g_j|}: crop j shall be nearer to i than every crop whose grade
+    is as far from i's or further. Parameters as in :func:`supervised_contrastive`.
     """
     others, grades = torch.cat([projection, memory]), torch.cat([grade, memory_grade])
     similarity = projection @ others.T / temperature

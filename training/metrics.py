@@ -67,7 +67,7 @@ def measure(judged: Judged, replicates: int = REPLICATES, seed: int = 0) -> dict
 def _interval(value: float | None, drawn: list[float], replicates: int) -> dict[str, Any]:
     if value is None:
         return {"value": None, "low": None, "high": None}
-    if len(drawn) < replicates / 2:
+    if len(drawn) < max(1, replicates / 2):
         return {"value": round(value, 4), "low": None, "high": None}
     low, high = np.quantile(drawn, [0.025, 0.975])
     return {"value": round(value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
@@ -84,7 +84,7 @@ def specificity(judged: Judged, grade: int) -> float | None:
 
 
 def sensitivity_at(judged: Judged, grade: int, wanted: float = SPECIFICITY) -> float | None:
-    """Sensitivity for ``grade`` and more at the threshold that leaves ``wanted`` specificity on these data."""
+    """Sensitivity for ``grade`` and more at the threshold that leaves ``wanted`` specificity here."""
     score, positive = judged.probability[:, grade - 1], judged.true >= grade
     if not positive.any() or positive.all():
         return None

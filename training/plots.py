@@ -106,7 +106,7 @@ def reliability(judged: Judged, target: Path) -> bool:
 
 
 def mistakes(judged: Judged, crops: Crops, target: Path) -> bool:
-    """The worst mistakes as mid-sagittal pictures; ``crops`` are those that were judged, in the same order."""
+    """The worst mistakes as mid-sagittal pictures; ``crops`` are those judged, in the same order."""
     off = np.abs(judged.found - judged.true)
     surprise = 1 - _given(judged)
     worst = [int(n) for n in np.lexsort((-surprise, -off)) if off[n]][:WORST]
@@ -139,7 +139,8 @@ def _caption(judged: Judged, crops: Crops, number: int) -> str:
     true_loss = "" if np.isnan(loss) else f" {100 * loss:.0f} %"
     return (
         f"{LEVELS[crops.level[number]]} true {judged.true[number]}{true_loss}\n"
-        f"found {judged.found[number]} {100 * judged.found_loss[number]:.0f} % p2 {judged.probability[number, 1]:.2f}"
+        f"found {judged.found[number]} {100 * judged.found_loss[number]:.0f} %"
+        f" p2 {judged.probability[number, 1]:.2f}"
     )
 
 

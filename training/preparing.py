@@ -175,7 +175,7 @@ def cut(
     recipe: GraderRecipe,
     rng: np.random.Generator,
 ) -> Crops:
-    """Crops of every vertebra from T1 to L5, upright in its own frame; in training with jittered views too."""
+    """Crops of every vertebra from T1 to L5, in its own frame; in training with jittered views too."""
     graded = [vertebra for vertebra in vertebrae if vertebra.level in GRADED_LEVELS]
     losses = _losses(graded)
     rows = []
@@ -262,7 +262,7 @@ def _torso(volume: Volume, labels: NDArray[np.int16], affine: Affine, vertebrae:
 
 
 def _bodies(bone: NDArray[np.bool_], affine: Affine, vertebrae: list[Vertebra]) -> NDArray[np.uint8]:
-    """1 + the level at every voxel of a vertebral body: the mask's part around the centre, without the arch."""
+    """1 + the level at every voxel of a vertebral body: the mask around the centre, without the arch."""
     body = np.zeros(bone.shape, np.uint8)
     places = np.argwhere(bone) @ affine[:3, :3].T + affine[:3, 3]
     filled = np.argwhere(bone)

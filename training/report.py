@@ -15,9 +15,11 @@ from training.samples import UNGRADED, Crops
 from training.sources import Sources
 
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse } td, th { padding: .15rem .7rem; text-align: left; border-bottom: 1px solid #ddd }
-img { max-width: 100%; margin: .3rem .5rem .3rem 0; vertical-align: top } pre { background: #f4f4f4; padding: .7rem }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse }
+td, th { padding: .15rem .7rem; text-align: left; border-bottom: 1px solid #ddd }
+img { max-width: 100%; margin: .3rem .5rem .3rem 0; vertical-align: top }
+pre { background: #f4f4f4; padding: .7rem }
 .notice { background: #fff3d6; padding: .5rem .8rem }
 """
 
@@ -87,7 +89,8 @@ def _test_part(
     )
     return (
         f"<h2>{escape(data)}: {measured['vertebrae']} vertebrae</h2>"
-        f"<table><tr><th>figure</th><th>value (95 % interval, by patient)</th></tr>{rows}</table>{''.join(pictures)}"
+        f"<table><tr><th>figure</th><th>value (95 % interval, by patient)</th></tr>{rows}</table>"
+        f"{''.join(pictures)}"
     )
 
 

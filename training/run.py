@@ -1,4 +1,4 @@
-"""One training run in one folder: its recipe, samples, checkpoints, figures, report and, at its end, its bundle."""
+"""One training run in one folder: its recipe, samples, checkpoints, figures and, at its end, its bundle."""
 
 import json
 from collections.abc import Callable, Sequence

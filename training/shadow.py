@@ -1,4 +1,4 @@
-"""Folders of DICOM studies and two bundles in; what each finds, side by side, out. Nothing is sent anywhere."""
+"""Folders of DICOM studies and two bundles in; what each finds, side by side, out. Nothing is sent."""
 
 from collections.abc import Iterator
 from pathlib import Path

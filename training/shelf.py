@@ -1,7 +1,7 @@
 """A folder with every bundle a site has had in use: which is current, which was before, which is a shadow.
 
-``current``, ``previous`` and ``shadow`` are links into ``bundles/``; the node's setting ``worker.bundle`` names
-``SHELF/current``. A link is replaced by one rename, so there is always exactly one current bundle; bundles are
+``current``, ``previous`` and ``shadow`` are links into ``bundles/``; the node's setting ``worker.bundle``
+names ``SHELF/current``. A link is replaced by one rename, so there is always one current bundle; bundles are
 copied in whole and never overwritten.
 """
 

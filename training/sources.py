@@ -50,7 +50,7 @@ class Sources:
         parts = [sample.crops for sample in self.crops(Purpose.TRAINING)]
         if not parts:
             raise CaseSetError(
-                f"{self.run}: nothing to train on: draw samples (`faintline-train draw`) or name sets with --data"
+                f"{self.run}: nothing to train on: `faintline-train draw`, or name sets with --data"
             )
         crops = join_crops(parts)
         missing = [str(grade) for grade in range(4) if not len(crops.of_grade(grade))]

@@ -1,8 +1,8 @@
 """A real spine's crops with their six points in, the same spine with drawn fractures in it out.
 
 The crop of a normal vertebra is warped, so the texture stays real and the height loss is exact. The upper end
-plate comes down and the lower one up by a drawn profile; what lies beyond follows as one piece, the discs take
-up the difference, and bone that was pressed together gets denser.
+plate comes down and the lower one up by a drawn profile; what lies beyond follows as one piece, the discs
+take up the difference, and bone that was pressed together gets denser.
 """
 
 from dataclasses import dataclass, replace
@@ -238,8 +238,10 @@ def _as_one_piece(motion: Array, points: Array) -> Array:
     columns = np.arange(CROP.columns)
     at = slice(max(front, 0), min(back + 1, CROP.columns))
     slope, start = np.polyfit(columns[at], motion[:, at].mean(axis=0), 1)
-    line = start + slope * np.clip(columns, front - 8, back + 8)
-    return np.broadcast_to(np.clip(line, 0, None), motion.shape)
+    line = np.clip(start + slope * np.clip(columns, front - 8, back + 8), 0, None)
+    # It leaves some disc everywhere: where it would come too near, it stays further off as a whole.
+    too_near = float((line[at] - motion[:, at].min(axis=0)).max()) - 0.7 * DISC_MM / CROP.pixel_mm
+    return np.broadcast_to(np.clip(line - max(too_near, 0.0), 0, None), motion.shape)
 
 
 def _pulled(tall: NDArray[np.int16], source: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A folder of DICOM files in; its studies with their CT files, segmentations and reports out (headers only)."""
+"""A folder of DICOM files in; its studies with CT files, segmentations and reports out (headers only)."""
 
 from collections import defaultdict
 from dataclasses import dataclass

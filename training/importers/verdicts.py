@@ -47,7 +47,7 @@ def read(source: Source) -> Gathered:
             problems.append(
                 Problem(
                     where,
-                    f"no images of series {line['series_instance_uid']} of its study: name their folder with --images",
+                    f"no images of series {line['series_instance_uid']} of its study: see --images",
                 )
             )
         elif mark is not None:

@@ -1,8 +1,8 @@
 """The paper's own data set (Wei et al. 2022, 208 CTs, CC BY-SA 4.0) in; cases out.
 
-The original form: CTs, masks in VerSe's numbering (the same name with ``_seg``, or in a folder ``seg``, ``mask``
-or ``masks``) and ``annotation.yaml`` = ``{CT file: {'label': 'grade'}}``. If lists ``train_file_list*.yaml`` and
-``test_file_list*.yaml`` lie beside it, their split is taken over, by CT.
+The original form: CTs, masks in VerSe's numbering (the same name with ``_seg``, or in a folder ``seg``,
+``mask`` or ``masks``) and ``annotation.yaml`` = ``{CT file: {'label': 'grade'}}``. If lists
+``train_file_list*.yaml`` and ``test_file_list*.yaml`` lie beside it, their split is taken over, by CT.
 
 The processed form (``img/ID_LABEL_GRADE.nii.gz``: every vertebra zoomed to 128 pixels) has lost its scale in
 mm and its neighbours, which is what Faintline's grader looks at; it is refused with these words.

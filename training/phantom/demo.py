@@ -45,6 +45,7 @@ def phantom_study(folder: Path, seed: int) -> tuple[VertebraTruth, ...]:
     spacing = (max(1.0, min(acquisition.thickness_mm, 5.0)), *SPACING_MM[1:])
     header = SeriesHeader(
         f"drawn {seed}",
+        patient_id=f"FAINTLINE-PHANTOM-{seed}",
         description=f"Drawn phantom {seed}, {spacing[0]:g} mm",
         thickness_mm=acquisition.thickness_mm,
     )
