@@ -28,6 +28,9 @@ WIDEST_SPACING_MM: Final = 5.5
 MARGIN_MM: Final = (3.0, 1.0, 1.0)
 """What must be seen of the scan beyond each of the six points, along slice, row and column."""
 
+LEAST_GRADED_PROBABILITY: Final = 0.8
+"""A vertebra without a number is graded only if it is so surely one of T1 to L5."""
+
 LOOKS: Final = 3
 """How often the grader looks at a vertebra."""
 
@@ -57,7 +60,7 @@ def grade_vertebrae(
 ) -> tuple[VertebraFinding, ...]:
     """Grade T1 to L5, and vertebrae without a number; findings run as ``located`` does."""
     wanted = [v for v in located if v.level is None or v.level in GRADED_LEVELS]
-    reasons = [_unseen(volume, np.array(v.centre_lps_mm), (0.0, 0.0, 0.0)) for v in wanted]
+    reasons = [_not_a_vertebra_to_grade(v) or _unseen(volume, np.array(v.centre_lps_mm)) for v in wanted]
     seen = [number for number, reason in enumerate(reasons) if reason is None]
     readings = read_vertebrae(volume, [wanted[number] for number in seen], bundle)
     sound: dict[int, Reading] = {}
@@ -165,8 +168,17 @@ def _assess(reading: Reading, own: Heights, loss: HeightLoss, bundle: Bundle) ->
     )  # fmt: skip
 
 
+def _not_a_vertebra_to_grade(vertebra: LocatedVertebra) -> str | None:
+    """Why a vertebra without a number is left alone, or None: a sacrum, measured, looks crushed."""
+    if vertebra.level is None and vertebra.graded_probability < LEAST_GRADED_PROBABILITY:
+        return "may be part of the sacrum or of the neck"
+    return None
+
+
 def _unseen(
-    volume: Volume, points_mm: NDArray[np.float64], spare_mm: tuple[float, float, float]
+    volume: Volume,
+    points_mm: NDArray[np.float64],
+    spare_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> str | None:
     """Why LPS points (N, 3) cannot be judged in ``volume``, or None."""
     spacing = np.array(volume.spacing_mm)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.levels import LEVELS
+from inference.levels import GRADED_LEVELS, LEVELS
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ TILT_SPREAD_DEGREES: Final = 25.0
 LEVEL_DOUBT: Final = 0.2
 """Share of the points whose level scores are taken to say nothing: some wrong ones must not break a chain."""
 
-LEAST_CHAIN: Final = 2
+LEAST_CHAIN: Final = 3
 """Fewer points than this are no spine."""
 
 
@@ -49,11 +49,15 @@ class Peak:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """One spine: its peaks cranial to caudal, their level indices, and the posterior of that numbering."""
+    """One spine: its peaks cranial to caudal, their level indices, and the posterior of that numbering.
+
+    ``graded`` is, for each peak, the posterior of all numberings in which it is of a level that is graded.
+    """
 
     peaks: tuple[Peak, ...]
     levels: tuple[int, ...]
     confidence: float
+    graded: tuple[float, ...]
 
 
 @cache
@@ -79,9 +83,12 @@ def number_chain(peaks: list[Peak], threshold: float, temperature: float) -> Cha
     steps = np.array([level for _, level in path])
     shifts, scores = _numberings(chosen, steps)
     posterior = np.exp((scores - scores.max()) / temperature)
+    posterior /= posterior.sum()
     best = int(scores.argmax())
     levels = tuple(int(level) for level in steps + shifts[best])
-    return Chain(chosen, levels, float(posterior[best] / posterior.sum()))
+    is_graded = np.array([level in GRADED_LEVELS for level in LEVELS])
+    graded = is_graded[steps + shifts[:, None]].T @ posterior
+    return Chain(chosen, levels, float(posterior[best]), tuple(float(share) for share in graded))
 
 
 def _best_path(peaks: list[Peak], threshold: float) -> list[tuple[int, int]]:

@@ -22,10 +22,14 @@ from inference.volume import AIR_HU, Affine, Grid, Volume, sample, shrink
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocatedVertebra:
-    """One vertebra: level (None where the numbering is unknown), its confidence, centre (LPS mm) and axes."""
+    """One vertebra: level (None where the numbering is unknown), its confidence, centre (LPS mm) and axes.
+
+    ``graded_probability`` is that of being T1 to L5, whatever the numbering.
+    """
 
     level: str | None
     level_confidence: float
+    graded_probability: float
     centre_lps_mm: Point
     axes: Axes
 
@@ -54,8 +58,10 @@ def find_vertebrae(volume: Volume, bundle: Bundle) -> tuple[LocatedVertebra, ...
     named = chain.confidence >= cuts.level_confidence
     centres = np.array([peak.centre_mm for peak in chain.peaks])
     return tuple(
-        LocatedVertebra(LEVELS[level] if named else None, chain.confidence, as_point(centre), axes)
-        for level, centre, axes in zip(chain.levels, centres, spine_axes(centres), strict=True)
+        LocatedVertebra(LEVELS[level] if named else None, chain.confidence, graded, as_point(centre), axes)
+        for level, graded, centre, axes in zip(
+            chain.levels, chain.graded, centres, spine_axes(centres), strict=True
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """What is graded, what is refused and why, and how outputs become probabilities and grades."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def scanned(last_slice: int | None = None) -> tuple[Volume, list[LocatedVertebra
     grid = grid_over(scene.spine_bounds_lps_mm, (1.5, 1.0, 1.0))
     volume = Volume(render(scene, grid)[:last_slice].copy(), grid.affine, 1.5)
     shown = [truth for truth in scene.truths if truth.level in {"L1", "L2", "L3", "L4", "L5", "S1"}]
-    return volume, [LocatedVertebra(t.level, 0.9, t.centre_lps_mm, np.asarray(t.axes)) for t in shown]
+    return volume, [LocatedVertebra(t.level, 0.9, 1.0, t.centre_lps_mm, np.asarray(t.axes)) for t in shown]
 
 
 def test_the_sacrum_gives_no_finding_and_every_other_vertebra_one(bundle: Bundle) -> None:
@@ -97,6 +98,15 @@ def test_a_vertebra_cut_by_the_scan_is_named_and_not_graded(bundle: Bundle) -> N
     assert findings["L1"].not_assessed == "cut by the edge of the images"
     assert findings["L2"].not_assessed == "cut by the edge of the images"
     assert findings["L4"].assessment is not None
+
+
+def test_what_has_no_number_and_may_be_the_sacrum_is_not_graded(bundle: Bundle) -> None:
+    volume, located = scanned()
+    nameless = [replace(vertebra, level=None) for vertebra in located]
+    nameless[-1] = replace(nameless[-1], graded_probability=0.5)
+    *others, lowest = grade_vertebrae(volume, nameless, bundle)
+    assert all(finding.assessment for finding in others)
+    assert lowest.not_assessed == "may be part of the sacrum or of the neck"
 
 
 def test_slices_too_far_apart_are_the_reason(bundle: Bundle) -> None:

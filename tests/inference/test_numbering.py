@@ -47,6 +47,17 @@ def test_a_missed_vertebra_leaves_a_gap_in_the_numbers() -> None:
     assert chain.levels == (10, 11, 12, 13, 15, 16, 17, 18, 19, 20)
 
 
+def test_only_what_is_surely_thoracic_or_lumbar_is_surely_graded() -> None:
+    chain = number_chain(spine(21, 24, np.random.default_rng(0), 0.0), 0.3, 1.0)
+    assert chain is not None
+    assert chain.graded[-1] < 0.1
+    assert min(chain.graded[:-1]) > 0.9
+    unclear = [Peak(peak.centre_mm, peak.score, level_log(None, 0)) for peak in chain.peaks]
+    chain = number_chain(unclear, 0.3, 1.0)
+    assert chain is not None
+    assert 0.5 < chain.graded[-1] < 0.9
+
+
 def test_points_beside_the_spine_are_left_out() -> None:
     peaks = spine(17, 24, np.random.default_rng(0), 0.0)
     lowest = peaks[-1].centre_mm
@@ -72,6 +83,7 @@ def test_scattered_weak_points_are_no_spine() -> None:
     assert number_chain(points, 0.3, 1.0) is None
 
 
-def test_one_point_is_no_spine() -> None:
+def test_one_point_or_two_are_no_spine() -> None:
     assert number_chain([Peak(np.zeros(3), 0.9, level_log(3, 0.9))], 0.3, 1.0) is None
+    assert number_chain(spine(20, 21, np.random.default_rng(0), 0.0), 0.3, 1.0) is None
     assert number_chain([], 0.3, 1.0) is None

@@ -26,8 +26,10 @@ def node(shared_hospital: Hospital) -> Iterator[Node]:
     node = shared_hospital.node
     before = {role: [process.pid for process in node.processes_of(role)] for role in ROLES}
     yield node
-    assert dcmtk.echo_succeeds(node.address)
-    assert {role: [process.pid for process in node.processes_of(role)] for role in ROLES} == before
+    echo = dcmtk.echoscu(node.address)
+    assert echo.returncode == 0, echo.stdout + echo.stderr + node.log_text()[-3000:]
+    after = {role: [process.pid for process in node.processes_of(role)] for role in ROLES}
+    assert after == before, node.log_text()[-3000:]
 
 
 @pytest.fixture
