@@ -236,7 +236,7 @@ def promote(shelf: Path, bundle: Path | None, data: Paths, choices: tuple[float,
     figures = {row.name: row.candidate for row in found.rows}
     target = shelves.promote(shelf, bundle, fingerprint, figures)
     console.print(
-        f"current is {target.name}; the former one is kept as {shelf / 'previous'}; restart the workers"
+        f"current is {target.name}; the one before is kept as {shelf / 'previous'}; restart the workers"
     )
 
 
