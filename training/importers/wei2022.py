@@ -11,7 +11,7 @@ mm and its neighbours, which is what Faintline's grader looks at; it is refused 
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from inference.levels import VERSE_LABELS
 from training.cases import Case, Gathered, Mark, grade_of_text, level_of_text
