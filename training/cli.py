@@ -104,6 +104,21 @@ def evaluate(run: RunFolder, recipe: RecipeName = None, data: Sets = None, threa
 
 
 @app.command()
+def measure(
+    bundle: Annotated[str, typer.Argument(help="Bundle, or 'default' for the shipped one")],
+    data: Annotated[list[Path], typer.Option("--data", help="Case set; may be repeated")],
+    part: Annotated[str, typer.Option(help="training, validation, test or all")] = "test",
+    to: Annotated[
+        Path | None, typer.Option(help="File for the figures as JSON, as a card holds them")
+    ] = None,
+) -> None:
+    """Measure a bundle on case sets it was not trained on: real and virtual fractures apart."""
+    from training import commands
+
+    commands.measure_bundle(bundle, data, part, to)
+
+
+@app.command()
 def compare(
     bundle: Annotated[Path, typer.Argument(help="Bundle to judge")],
     data: Annotated[list[Path], typer.Option("--data", help="Case set; may be repeated")],

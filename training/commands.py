@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -18,6 +19,7 @@ from training import shelf as shelves
 from training.ablation import ablate, as_markdown
 from training.casesets import CaseSet, faults_of, read_set
 from training.comparison import Comparison, compare
+from training.comparison import measure_bundle as measure_crops
 from training.errors import NotPromotedError, TrainingError
 from training.importers import LAYOUTS, Source
 from training.importing import ImportOptions, import_cases
@@ -149,12 +151,7 @@ def evaluate(run: Path, recipe: str | None, data: Paths, threads: int) -> None:
         figures = runs.evaluate_run(chosen, sources)
         page = write_report(chosen, sources)
     for one in figures["tests"]:
-        table = Table(title=f"{one['data']}: {one['vertebrae']} vertebrae")
-        table.add_column("figure")
-        table.add_column("value (95 % interval by patient)")
-        for name, figure in one["grader"].items():
-            table.add_row(name, runs.interval_text(figure))
-        console.print(table)
+        _show_figures(f"{one['data']}: {one['vertebrae']} vertebrae", one["grader"])
     for one in figures.get("localiser_tests", []):
         console.print(f"{one['data']}: {json.dumps(one['localiser'])}")
     console.print(f"figures: {run / 'figures.json'}, report: {page}")
@@ -163,6 +160,39 @@ def evaluate(run: Path, recipe: str | None, data: Paths, threads: int) -> None:
 def bundle_named(name: str) -> Bundle:
     """The shipped bundle for ``default``, else the one in the folder of that name."""
     return load_bundle(None if name == "default" else Path(name))
+
+
+def measure_bundle(name: str, data: Sequence[Path], part: str, to: Path | None) -> None:
+    """Measure one bundle."""
+    if part != "all" and part.upper() not in Purpose.__members__:
+        raise TrainingError(f"there is no part {part!r}: name training, validation, test or all")
+    purposes = tuple(Purpose) if part == "all" else (Purpose[part.upper()],)
+    found = measure_crops(bundle_named(name), open_sources(Path(), data).sets, purposes)
+    if not found:
+        raise TrainingError(f"the sets hold no crops for {part}")
+    for one in found:
+        _show_figures(f"{one.data}: {one.vertebrae} vertebrae of {one.patients} patients", one.figures)
+    if to is not None:
+        cards = [
+            {
+                "data": one.data,
+                "vertebrae": one.vertebrae,
+                "patients": one.patients,
+                "grader": runs.worded(one.figures),
+            }
+            for one in found
+        ]
+        to.write_text(json.dumps(cards, indent=1) + "\n", encoding="utf-8")
+        console.print(f"wrote {to}")
+
+
+def _show_figures(title: str, figures: dict[str, dict[str, Any]]) -> None:
+    table = Table(title=title)
+    table.add_column("figure")
+    table.add_column("value (95 % interval by patient)")
+    for name, figure in figures.items():
+        table.add_row(name, runs.interval_text(figure))
+    console.print(table)
 
 
 def compare_bundles(bundle: Path, against: str, data: Sequence[Path], part: str) -> None:

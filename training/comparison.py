@@ -10,7 +10,7 @@ from inference.bundle import Bundle
 from training.casesets import CaseSet, load_set_crops, load_set_torsos
 from training.errors import NotPromotedError
 from training.evaluate import judge, localiser_figures, torso_peaks
-from training.metrics import FIGURES, REPLICATES, Judged
+from training.metrics import FIGURES, REPLICATES, Judged, measure
 from training.samples import Purpose, Torso
 from training.sources import Sample, together
 
@@ -72,6 +72,16 @@ class Comparison:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Figures (value, low, high) of one bundle on one kind of crops."""
+
+    data: str
+    vertebrae: int
+    patients: int
+    figures: dict[str, dict[str, Any]]
+
+
 def compare(
     current: Bundle, candidate: Bundle, sets: Sequence[CaseSet], purpose: Purpose = Purpose.VALIDATION
 ) -> Comparison:
@@ -97,9 +107,31 @@ def compare(
     return Comparison(len(both[0].true), len(np.unique(both[0].study)), rows, localiser)
 
 
+def measure_bundle(bundle: Bundle, sets: Sequence[CaseSet], purposes: Sequence[Purpose]) -> list[Measured]:
+    """Figures of one bundle on the crops of each set, real and virtual ones apart."""
+    found = []
+    for one in sets:
+        for kind, words in (("crops", ""), ("virtual", ", virtual fractures")):
+            loaded = [load_set_crops(one, purpose, kind) for purpose in purposes]
+            samples = [Sample(one.data, *part) for part in loaded if part is not None]
+            if samples:
+                judged = _judged(bundle, together(samples))
+                patients = len(np.unique(judged.patient))
+                found.append(Measured(one.data + words, len(judged.true), patients, measure(judged)))
+    return found
+
+
 def _judged(bundle: Bundle, sample: Sample) -> Judged:
     card = bundle.card
+    sample = _one_view_each(sample)
     return judge(bundle.grader, sample.crops, sample.patient, card.calibration, card.operating_point.grade)
+
+
+def _one_view_each(sample: Sample) -> Sample:
+    """The first, upright crop of every vertebra: training splits hold more, which must not count twice."""
+    pairs = np.column_stack([sample.crops.spine, sample.crops.level])
+    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])
+    return Sample(sample.data, sample.crops.taken(first), sample.patient[first])
 
 
 def _rows(current: Judged, candidate: Judged) -> list[Row]:

@@ -239,7 +239,7 @@ def _measured(run: Path, figures: dict[str, Any]) -> list[dict[str, Any]]:
     """What the card says was measured: the phantom's figures, and those of each case set with intervals."""
     measured = [{"data": PHANTOM, "grader": figures["grader_test"]}] if "grader_test" in figures else []
     measured += [
-        {"data": one["data"], "vertebrae": one["vertebrae"], "grader": _worded(one["grader"])}
+        {"data": one["data"], "vertebrae": one["vertebrae"], "grader": worded(one["grader"])}
         for one in figures["tests"]
         if one["data"] != PHANTOM
     ]
@@ -250,7 +250,8 @@ def _measured(run: Path, figures: dict[str, Any]) -> list[dict[str, Any]]:
     return measured
 
 
-def _worded(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
+def worded(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Figures as a card holds them: value and interval in one text; without those that have no value."""
     return {name: interval_text(figure) for name, figure in figures.items() if figure["value"] is not None}
 
 

@@ -21,7 +21,7 @@ under which licences: ``ATTRIBUTION.md`` beside this file.
 
 from training.phantom.degrade import Acquisition, degrade, draw_acquisition
 from training.phantom.demo import demo_study, phantom_study
-from training.phantom.dicom import SeriesHeader, write_dicom
+from training.phantom.dicom import SeriesHeader, tilted, write_dicom
 from training.phantom.paint import body_mask, grid_over, render
 from training.phantom.scene import Scene, SceneKind, SceneOptions, draw_scene
 from training.phantom.truth import VertebraTruth
@@ -41,5 +41,6 @@ __all__ = [
     "grid_over",
     "phantom_study",
     "render",
+    "tilted",
     "write_dicom",
 ]
