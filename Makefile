@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: demo test test-quick check format lint types contracts bench lock peers clean
+.PHONY: demo test test-quick check format lint types contracts torture bench lock peers clean
 
 demo: $(VENV)/installed
 	$(BIN)/faintline demo
@@ -20,6 +20,15 @@ test-quick: $(VENV)/installed-test
 
 check: $(VENV)/installed-test peers lint types contracts
 	$(BIN)/python -m pytest $(PYTEST)
+
+# Proofs that take long; each writes its part of deploy/measured.md.
+torture: $(VENV)/installed-test peers
+	$(BIN)/python tests/bench/attacking.py
+	$(BIN)/python tests/bench/killing.py 50 20
+	$(BIN)/python tests/bench/soaking.py 500
+
+bench: $(VENV)/installed-test peers
+	$(BIN)/python tests/bench/receiving.py 5
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff format

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from inference.levels import GRADED_LEVELS, LEVELS
 
@@ -40,7 +41,7 @@ LEAST_CHAIN: Final = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peak:
-    """One candidate: LPS centre in mm (3,), heat-map value 0-1, log-probability of each level (25,)."""
+    """One candidate: LPS centre in mm (3,), heat-map value 0-1, log-probability of each level (looks, 25)."""
 
     centre_mm: Array
     score: float
@@ -71,7 +72,8 @@ def number_chain(peaks: list[Peak], threshold: float, temperature: float) -> Cha
     """Find the likeliest chain through ``peaks`` and its levels; None where there is no spine.
 
     ``threshold`` is the least heat-map value that speaks for a vertebra; ``temperature`` divides the
-    log-probabilities of the numberings, because evidence from neighbours is not independent.
+    log-probabilities of the numberings, because evidence from neighbours is not independent. Every look has
+    its own posterior and their mean counts: where looks disagree no numbering is certain.
     """
     ordered = sorted(peaks, key=lambda peak: -peak.centre_mm[2])
     if not ordered:
@@ -82,9 +84,8 @@ def number_chain(peaks: list[Peak], threshold: float, temperature: float) -> Cha
     chosen = tuple(ordered[number] for number, _ in path)
     steps = np.array([level for _, level in path])
     shifts, scores = _numberings(chosen, steps)
-    posterior = np.exp((scores - scores.max()) / temperature)
-    posterior /= posterior.sum()
-    best = int(scores.argmax())
+    posterior = softmax(scores / temperature, axis=1).mean(axis=0)
+    best = int(posterior.argmax())
     levels = tuple(int(level) for level in steps + shifts[best])
     is_graded = np.array([level in GRADED_LEVELS for level in LEVELS])
     graded = is_graded[steps + shifts[:, None]].T @ posterior
@@ -95,7 +96,8 @@ def _best_path(peaks: list[Peak], threshold: float) -> list[tuple[int, int]]:
     """Viterbi: the (peak, level) pairs of the best chain, cranial to caudal."""
     states = (len(peaks), len(LEVELS))
     gain = np.array([_log_odds(peak.score) - _log_odds(threshold) for peak in peaks])
-    own = gain[:, None] + 0.5 * (np.array([_level_log(peak) for peak in peaks]) + np.log(len(LEVELS)))
+    named = np.array([_level_log(peak).mean(axis=0) for peak in peaks])
+    own = gain[:, None] + 0.5 * (named + np.log(len(LEVELS)))
     best, before = own.copy(), np.full((*states, 2), -1)
     for later, peak in enumerate(peaks):
         for earlier in range(later):
@@ -127,19 +129,20 @@ def _step_log(upper: Peak, lower: Peak, span: int) -> Array:
 
 
 def _numberings(chain: tuple[Peak, ...], levels: NDArray[np.int64]) -> tuple[Array, Array]:
-    """All shifts of a chain's levels that stay within C1 to S1, and their log-scores."""
+    """All shifts of a chain's levels that stay within C1 to S1, and their log-scores by look."""
     shifts = np.arange(-levels.min(), len(LEVELS) - levels.max())
-    scores = np.zeros(len(shifts))
+    level_logs = np.array([_level_log(peak) for peak in chain])
+    scores = np.zeros((level_logs.shape[1], len(shifts)))
     for index, shift in enumerate(shifts):
         named = levels + shift
-        scores[index] = sum(_level_log(peak)[level] for peak, level in zip(chain, named, strict=True))
+        scores[:, index] = level_logs[np.arange(len(chain)), :, named].sum(axis=0)
         for upper, lower, start, end in zip(chain, chain[1:], named, named[1:], strict=False):
-            scores[index] += _step_log(upper, lower, int(end - start))[start]
+            scores[:, index] += _step_log(upper, lower, int(end - start))[start]
     return shifts, scores
 
 
 def _level_log(peak: Peak) -> Array:
-    """The level scores as a mixture with ignorance."""
+    """The level scores (looks, 25) as a mixture with ignorance."""
     return np.asarray(np.log((1 - LEVEL_DOUBT) * np.exp(peak.level_log) + LEVEL_DOUBT / len(LEVELS)))
 
 

@@ -1,10 +1,12 @@
 """A volume in, its vertebrae with centre, axes and level out.
 
-The volume is sampled on a coarse grid along the patient's axes, the localiser draws its maps, their peaks are
-joined to one chain and numbered (:mod:`inference.numbering`).
+The volume is sampled on a coarse grid along the patient's axes, the localiser looks at it in several ways and
+draws its maps, their peaks are joined to one chain and numbered (:mod:`inference.numbering`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -18,6 +20,9 @@ from inference.levels import LEVELS
 from inference.model import Localiser, as_input
 from inference.numbering import Peak, number_chain
 from inference.volume import AIR_HU, Affine, Grid, Volume, sample, shrink
+
+SOFTNESS: Final = (0.5, 1.0)
+"""Shares of a coarse voxel over which looks average the volume first: a sharp one and a soft one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +43,8 @@ class LocatedVertebra:
 class SpineMaps:
     """What the localiser draws on its grid (Z, Y, X): centre and body probability, log-probability of levels.
 
-    ``level_log`` is (25, Z, Y, X); ``affine`` maps the grid's index to LPS mm.
+    ``centre`` and ``body`` are means over the looks. ``level_log`` is (looks, 25, Z / 2, Y / 2, X / 2): every
+    second voxel, because levels are drawn that coarsely. ``affine`` maps the grid's index to LPS mm.
     """
 
     centre: NDArray[np.float32]
@@ -50,8 +56,8 @@ class SpineMaps:
 def find_vertebrae(volume: Volume, bundle: Bundle) -> tuple[LocatedVertebra, ...]:
     """Locate and name the vertebrae of ``volume``, cranial to caudal; empty where there is no spine."""
     cuts = bundle.card.operating_point
-    maps = draw_maps(*coarse_hu(volume, bundle.localiser.shape.voxel_mm), bundle.localiser)
-    peaks = find_peaks(maps)
+    hu, affine = coarse_hu(volume, bundle.localiser.shape.voxel_mm)
+    peaks = find_peaks(draw_maps(hu, affine, bundle.localiser))
     chain = number_chain(peaks, cuts.centre, cuts.level_temperature)
     if chain is None:
         return ()
@@ -83,25 +89,42 @@ def coarse_grid(volume: Volume, voxel_mm: float) -> Grid:
     return Grid((slices, rows, columns), affine)
 
 
-def coarse_hu(volume: Volume, voxel_mm: float) -> tuple[NDArray[np.int16], Affine]:
-    """Sample ``volume`` on its coarse grid, averaging first where its voxels are finer: HU and affine."""
+def coarse_hu(volume: Volume, voxel_mm: float) -> tuple[tuple[NDArray[np.int16], ...], Affine]:
+    """Sample ``volume`` on its coarse grid after each way of averaging it: HU of each, and the affine."""
     grid = coarse_grid(volume, voxel_mm)
-    slices, rows, columns = (max(1, int(voxel_mm / spacing + 0.25)) for spacing in volume.spacing_mm)
-    return sample(shrink(volume, (slices, rows, columns)), grid), grid.affine
+    return tuple(sample(shrink(volume, factors), grid) for factors in _factors(volume, voxel_mm)), grid.affine
 
 
-def draw_maps(hu: NDArray[np.int16], affine: Affine, localiser: Localiser) -> SpineMaps:
-    """Run the localiser over HU on a coarse grid (Z, Y, X)."""
+def _factors(volume: Volume, voxel_mm: float) -> list[tuple[int, int, int]]:
+    """How many slices, rows and columns are averaged: a coarse volume leaves fewer ways."""
+    found = []
+    for share in SOFTNESS:
+        slices, rows, columns = (max(1, int(share * voxel_mm / step + 0.25)) for step in volume.spacing_mm)
+        found.append((slices, rows, columns))
+    return sorted(set(found))
+
+
+def draw_maps(looks: Sequence[NDArray[np.int16]], affine: Affine, localiser: Localiser) -> SpineMaps:
+    """Run the localiser over HU on one coarse grid (Z, Y, X), each look as it is and left-right reversed."""
+    drawn = [_look(hu, localiser, reversed_) for hu in looks for reversed_ in (False, True)]
+    centre, body, levels = zip(*drawn, strict=True)
+    return SpineMaps(np.mean(centre, axis=0), np.mean(body, axis=0), np.array(levels), affine)
+
+
+def _look(
+    hu: NDArray[np.int16], localiser: Localiser, reversed_: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    step = -1 if reversed_ else 1
     padding = [(0, -size % localiser.multiple) for size in hu.shape]
-    padded = np.pad(hu, padding, constant_values=AIR_HU)
+    padded = np.pad(hu[..., ::step], padding, constant_values=AIR_HU)
     with torch.inference_mode():
         centre, body, levels = localiser(as_input(torch.from_numpy(padded))[None])
     z, y, x = hu.shape
-    return SpineMaps(
-        centre[0, :z, :y, :x].sigmoid().numpy(),
-        body[0, :z, :y, :x].sigmoid().numpy(),
-        levels[0, :, :z, :y, :x].log_softmax(0).numpy(),
-        affine,
+    coarse = levels[0, :, :z, :y, :x].log_softmax(0).numpy()[..., ::step][:, ::2, ::2, ::2]
+    return (
+        centre[0, :z, :y, :x].sigmoid().numpy()[..., ::step],
+        body[0, :z, :y, :x].sigmoid().numpy()[..., ::step],
+        np.ascontiguousarray(coarse),
     )
 
 
@@ -118,7 +141,8 @@ def find_peaks(maps: SpineMaps, least: float = 0.02) -> list[Peak]:
         weight = maps.centre[around] ** 2
         offsets = [np.sum(weight * axis) / weight.sum() for axis in np.indices(weight.shape)]
         place = np.array([part.start for part in around]) + np.array(offsets)
-        log = maps.level_log[:, *around].reshape(len(LEVELS), -1) @ (weight.ravel() / weight.sum())
+        coarse = np.indices(weight.shape).reshape(3, -1) + np.array([[part.start] for part in around])
+        log = maps.level_log[:, :, *(coarse // 2)] @ (weight.ravel() / weight.sum())
         centre_mm = maps.affine[:3, :3] @ place + maps.affine[:3, 3]
         score = float(np.sqrt(maps.centre[tuple(index)] * maps.body[around].mean()))
         peaks.append(Peak(centre_mm, score, log.astype(np.float64)))

@@ -78,15 +78,54 @@ def retry(
 ) -> None:
     """Give a parked study, or results that could not be delivered, another turn now."""
     from datetime import UTC, datetime
+    from getpass import getuser
 
+    from listener.audit import CHANGED, SUCCESS, Audit, AuditEvent
     from listener.registry import Registry
     from listener.settings import load_settings
 
-    registry, now = Registry(load_settings(settings).registry_url), datetime.now(UTC)
+    loaded, now = load_settings(settings), datetime.now(UTC)
+    registry = Registry(loaded.registry_url)
     unparked, resent = registry.studies.unpark(study, now), registry.deliveries.retry(study, now)
     if not unparked and not resent:
         raise ListenerError(f"nothing to retry: {study} is not parked and has nothing left to deliver")
+    Audit(loaded.audit_folder, loaded.syslog).record(
+        AuditEvent(CHANGED, SUCCESS, getuser(), "", "another turn was asked for", (study,))
+    )
     typer.echo(f"{study}: another turn is due now")
+
+
+@app.command()
+def audit(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
+    """Check that the audit trail is whole: no message changed, removed or inserted."""
+    from listener.audit import verify
+    from listener.settings import load_settings
+
+    typer.echo(f"{verify(load_settings(settings).audit_folder)} messages, the chain is whole")
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    settings: SettingsFile = _DEFAULT_SETTINGS,
+) -> None:
+    """Copy everything that must survive, while the node runs or not."""
+    from listener.backup import back_up
+    from listener.settings import load_settings
+
+    typer.echo(f"{to}: {back_up(load_settings(settings), to)} files")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="The folder of a backup.", exists=True)],
+    settings: SettingsFile = _DEFAULT_SETTINGS,
+) -> None:
+    """Put a backup into an empty folder of a node that does not run, and check it."""
+    from listener.backup import put_back
+    from listener.settings import load_settings
+
+    typer.echo(f"{put_back(load_settings(settings), source)} files put back; start the node")
 
 
 @app.command()

@@ -1,14 +1,15 @@
-"""An encoded data set in; the identifiers that place it, or a refusal, out. Nothing is decoded.
+"""An encoded data set in, chunk by chunk; its identifiers, or a refusal, out. Nothing is decoded.
 
-The walk follows element lengths only (PS3.5 7.1-7.5, A.4). It does not recurse, so depth costs no stack, and
-it sees what a lenient parser passes over: truncation, lengths beyond the end, unknown nesting, elements of
-groups 0000 and 0002 that would later be taken for a file's own meta header.
+The walk follows element lengths only (PS3.5 7.1-7.5, A.4). It does not recurse, so depth costs no stack; it
+keeps no value but the identifiers, so length costs no memory; and it sees what a lenient parser passes over:
+truncation, lengths beyond the end, unknown nesting, elements of groups 0000 and 0002 that would later be
+taken for a file's own meta header.
 """
 
 import re
 import struct
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple, NoReturn
 
 from listener.errors import RefusedInstance
 from listener.study import InstanceHeader
@@ -17,18 +18,27 @@ IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 MAXIMUM_DEPTH = 32
+MAXIMUM_ELEMENTS = 2_000_000
 CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
 """DIMSE statuses of C-STORE (PS3.4 table B.2-1)."""
 
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 
-_UNDEFINED = 0xFFFFFFFF
-_LONG_VRS = frozenset(
-    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+_SHORT_VRS = frozenset(
+    b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # PS3.5 7.1.2
 )
+_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_UNDEFINED = 0xFFFFFFFF
+_NOWHERE = 1 << 62
+"""The end of what has no length: no data set reaches so far."""
+
+_FORBIDDEN_GROUPS = (0x0000, 0x0002)
+_GROUP_OF_ITEMS = 0xFFFE
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXEL_DATA = 0x7FE00010
+_LONGEST_VALUE = 1024
+_TOO_DEEP = f"nested deeper than {MAXIMUM_DEPTH}"
 _WANTED = {
     0x00080016: "sop_class_uid",
     0x00080018: "sop_instance_uid",
@@ -38,6 +48,7 @@ _WANTED = {
     0x0020000D: "study_instance_uid",
     0x0020000E: "series_instance_uid",
 }
+_UIDS = ("sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid")
 
 
 def is_uid(text: str) -> bool:
@@ -56,136 +67,152 @@ class _Kind(Enum):
     FRAGMENTS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class _Container:
-    """What the walk is inside of: where it ends (None: at its delimiter), and how it is encoded."""
+class _Container(NamedTuple):
+    """What the walk is inside of; nothing inside may reach beyond ``limit``.
 
-    end: int | None
+    ``end`` is where it ends by its length, `_NOWHERE` where it ends at its delimiter.
+    """
+
+    end: int
+    limit: int
     kind: _Kind
     implicit: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Element:
-    """The head of one element or item; its value ends at ``end`` (None: at a delimiter)."""
-
-    tag: int
-    vr: bytes
-    start: int
-    end: int | None
-
-
 def walk(data: memoryview, transfer_syntax_uid: str) -> InstanceHeader:
-    """Check the structure of ``data`` and return its identifiers.
+    """Check the structure of a whole data set and return its identifiers; raises what `Walk` raises."""
+    whole = Walk(transfer_syntax_uid)
+    whole.feed(data)
+    return whole.finish()
 
-    Raises
-    ------
-    RefusedInstance
-        0xC000 where the data set is damaged, 0xA900 where a needed identifier is missing or no valid UID.
+
+class Walk:
+    """One pass over one data set, chunk by chunk.
+
+    Every method raises `RefusedInstance`: 0xC000 where the data set is damaged, 0xA900 where a needed
+    identifier is missing or no valid UID.
     """
-    try:
-        values = _Walk(data, transfer_syntax_uid).identifiers()
-    except struct.error:
-        raise RefusedInstance(CANNOT_UNDERSTAND, "data set ends in mid-element") from None
-    for keyword in ("sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid"):
-        if not is_uid(values.get(keyword, "")):
-            raise RefusedInstance(DOES_NOT_MATCH, f"{keyword.replace('_', ' ')} missing or invalid")
-    return InstanceHeader(
-        values["sop_class_uid"],
-        values["sop_instance_uid"],
-        values["study_instance_uid"],
-        values["series_instance_uid"],
-        values.get("modality", ""),
-        values.get("manufacturer", ""),
-        values.get("model_name", ""),
-    )
 
-
-class _Walk:
-    """One pass over one data set."""
-
-    def __init__(self, data: memoryview, transfer_syntax_uid: str) -> None:
+    def __init__(self, transfer_syntax_uid: str) -> None:
         order = ">" if transfer_syntax_uid == EXPLICIT_VR_BIG_ENDIAN else "<"
-        self._data = data
-        self._tag = struct.Struct(order + "HH")
+        self._head = struct.Struct(order + "HH2sH")
         self._long = struct.Struct(order + "I")
-        self._short = struct.Struct(order + "H")
         implicit = transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
-        self._stack = [_Container(len(data), _Kind.ELEMENTS, implicit)]
+        self._stack = [_Container(_NOWHERE, _NOWHERE, _Kind.ELEMENTS, implicit)]
+        self._values: dict[str, str] = {}
+        self._elements = 0
+        self._position = 0  # of the next element, counted from the start of the data set
+        self._received = 0
+        self._rest = b""  # the start of an element whose head or wanted value is still to come
 
-    def identifiers(self) -> dict[str, str]:
-        """Step over every element to the end; return the wanted top-level values."""
-        values: dict[str, str] = {}
-        position = 0
-        while self._stack:
-            end = self._stack[-1].end
-            if end is not None and position >= end:
-                _demand(position == end, "an element runs beyond its container")
-                self._stack.pop()
-                continue
-            element = self._element_at(position)
-            if element.tag in (_ITEM_END, _SEQUENCE_END):
-                self._close(element)
-                position = element.start
-            elif (opened := self._opened_by(element)) is not None:
-                _demand(len(self._stack) <= MAXIMUM_DEPTH, f"nested deeper than {MAXIMUM_DEPTH}")
-                self._stack.append(opened)
-                position = element.start
-            else:
-                _demand(element.end is not None, "a fragment has no length")
-                if len(self._stack) == 1 and element.tag in _WANTED:
-                    value = bytes(self._data[element.start : element.end])
-                    values[_WANTED[element.tag]] = value.decode("latin-1").strip(" \0")
-                position = element.end or position
-        return values
+    def feed(self, chunk: memoryview) -> None:
+        """Walk over the next bytes of the data set."""
+        self._received += len(chunk)
+        if self._rest:
+            chunk, self._rest = memoryview(self._rest + bytes(chunk)), b""
+        self._advance(chunk, self._received - len(chunk), more_to_come=True)
 
-    def _element_at(self, position: int) -> _Element:
-        group, number = self._tag.unpack_from(self._data, position)
-        tag = group << 16 | number
-        _demand(group not in (0x0000, 0x0002), "a data set holds elements of group 0000 or 0002")
-        if group == _ITEM >> 16 or self._stack[-1].implicit:
-            vr, start = b"", position + 8
-            (length,) = self._long.unpack_from(self._data, position + 4)
-        else:
-            vr = bytes(self._data[position + 4 : position + 6])
-            _demand(vr.isalpha() and vr.isupper(), "an element has no value representation")
-            long = vr in _LONG_VRS
-            start = position + (12 if long else 8)
-            (length,) = (self._long if long else self._short).unpack_from(
-                self._data, start - (4 if long else 2)
-            )
-        return _Element(tag, vr, start, self._end(start, length))
+    def finish(self) -> InstanceHeader:
+        """Say that nothing follows; return the identifiers."""
+        rest, self._rest = memoryview(self._rest), b""
+        self._advance(rest, self._received - len(rest), more_to_come=False)
+        self._leave_what_ended()
+        _demand(self._position == self._received and len(self._stack) == 1, "data set ends in mid-element")
+        for keyword in _UIDS:
+            if not is_uid(self._values.get(keyword, "")):
+                raise RefusedInstance(DOES_NOT_MATCH, f"{keyword.replace('_', ' ')} missing or invalid")
+        return InstanceHeader(**{keyword: self._values.get(keyword, "") for keyword in _WANTED.values()})
 
-    def _end(self, start: int, length: int) -> int | None:
-        if length == _UNDEFINED:
-            return None
-        limit = next(inside.end for inside in reversed(self._stack) if inside.end is not None)
-        _demand(start + length <= limit, "an element is longer than what was received")
-        return start + length
+    def _advance(self, view: memoryview, base: int, more_to_come: bool) -> None:
+        """Step from element to element through ``view``, which begins ``base`` bytes into the data set."""
+        size = len(view)
+        try:
+            while (at := self._position - base) < size:
+                inside = self._stack[-1]
+                if inside.end == self._position:
+                    self._stack.pop()
+                    continue
+                tag, vr, length, start = self._head_at(view, at, inside.implicit)
+                if tag in _WANTED and len(self._stack) == 1:
+                    _demand(length <= _LONGEST_VALUE, "an identifier is far too long")
+                    if start + length > size and more_to_come:
+                        break
+                    value = bytes(view[start : start + length])
+                    self._values[_WANTED[tag]] = value.decode("latin-1").strip(" \0")
+                self._elements += 1
+                if inside.kind is _Kind.ELEMENTS and length != _UNDEFINED and vr != b"SQ" and tag < _ITEM:
+                    self._position = base + start + length
+                    if self._position > inside.limit:
+                        _refuse("an element runs beyond its container")
+                else:
+                    self._step_into_or_out(tag, vr, length, base + start)
+        except struct.error:
+            _demand(more_to_come, "data set ends in mid-element")
+        _demand(self._elements <= MAXIMUM_ELEMENTS, "too many elements")
+        self._rest = bytes(view[at:]) if at < size else b""
 
-    def _close(self, delimiter: _Element) -> None:
-        inside = self._stack.pop()
-        expected = _ITEM_END if inside.kind is _Kind.ELEMENTS else _SEQUENCE_END
-        fits = inside.end is None and delimiter.tag == expected
-        _demand(fits, "a delimiter stands where nothing is to be delimited")
+    def _head_at(self, view: memoryview, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
+        """Return (tag, VR, length, start of the value) of the element at ``at`` (PS3.5 7.1.2, 7.1.3)."""
+        group, number, vr, length = self._head.unpack_from(view, at)
+        if group in _FORBIDDEN_GROUPS:
+            _refuse("a data set holds elements of group 0000 or 0002")
+        if implicit or group == _GROUP_OF_ITEMS:
+            (length,) = self._long.unpack_from(view, at + 4)
+            return group << 16 | number, b"", length, at + 8
+        if vr in _SHORT_VRS:
+            return group << 16 | number, vr, length, at + 8
+        _demand(vr in _LONG_VRS, "an element has no value representation")
+        (length,) = self._long.unpack_from(view, at + 8)
+        return group << 16 | number, vr, length, at + 12
 
-    def _opened_by(self, element: _Element) -> _Container | None:
-        """What this element opens; None where it holds a plain value that is stepped over."""
+    def _step_into_or_out(self, tag: int, vr: bytes, length: int, start: int) -> None:
+        """Step into what holds others, out of it at its delimiter, or over a fragment."""
         inside = self._stack[-1]
-        _demand(
-            (inside.kind is not _Kind.ELEMENTS) == (element.tag == _ITEM), "items and elements are mixed up"
-        )
-        if inside.kind is _Kind.FRAGMENTS:
-            return None
-        if inside.kind is _Kind.ITEMS:
-            return _Container(element.end, _Kind.ELEMENTS, inside.implicit)
-        if element.end is None:
-            kind = _Kind.FRAGMENTS if element.tag == _PIXEL_DATA else _Kind.ITEMS
-            # UN of undefined length is encoded as implicit VR little endian (PS3.5 6.2.2, note 2).
-            return _Container(None, kind, inside.implicit or element.vr == b"UN")
-        return _Container(element.end, _Kind.ITEMS, inside.implicit) if element.vr == b"SQ" else None
+        if tag in (_ITEM_END, _SEQUENCE_END):
+            expected = _ITEM_END if inside.kind is _Kind.ELEMENTS else _SEQUENCE_END
+            fits = inside.end == _NOWHERE and len(self._stack) > 1 and tag == expected
+            _demand(fits, "a delimiter stands where nothing is to be delimited")
+            self._stack.pop()
+            self._position = start
+            return
+        _demand((inside.kind is _Kind.ELEMENTS) == (tag != _ITEM), "items and elements are mixed up")
+        end = _NOWHERE if length == _UNDEFINED else start + length
+        _demand(end == _NOWHERE or end <= inside.limit, "an element runs beyond its container")
+        if (opened := _opened(inside, tag, vr, end)) is None:
+            _demand(end != _NOWHERE, "a plain value has no length")
+            self._position = end
+        else:
+            _demand(len(self._stack) <= 2 * MAXIMUM_DEPTH, _TOO_DEEP)  # a sequence and its item
+            self._stack.append(opened)
+            self._position = start
+
+    def _leave_what_ended(self) -> None:
+        while self._stack[-1].end == self._position:
+            self._stack.pop()
+
+
+def _opened(inside: _Container, tag: int, vr: bytes, end: int) -> _Container | None:
+    """What an element or item opens; None where it holds a plain value that is stepped over."""
+    limit = min(end, inside.limit)
+    if inside.kind is _Kind.FRAGMENTS:
+        return None
+    if inside.kind is _Kind.ITEMS:
+        return _Container(end, limit, _Kind.ELEMENTS, inside.implicit)
+    if vr == b"SQ":
+        return _Container(end, limit, _Kind.ITEMS, inside.implicit)
+    if end != _NOWHERE:
+        return None
+    if tag == _PIXEL_DATA:
+        return _Container(end, limit, _Kind.FRAGMENTS, inside.implicit)
+    # Of undefined length is UN, which is encoded as implicit VR little endian (PS3.5 6.2.2, note 2), or in
+    # implicit VR a sequence.
+    return _Container(end, limit, _Kind.ITEMS, implicit=True) if vr in (b"", b"UN") else None
 
 
 def _demand(condition: bool, otherwise: str) -> None:
     if not condition:
-        raise RefusedInstance(CANNOT_UNDERSTAND, otherwise)
+        _refuse(otherwise)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise RefusedInstance(CANNOT_UNDERSTAND, reason)

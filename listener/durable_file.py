@@ -6,6 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+def write_all(descriptor: int, content: memoryview) -> None:
+    """Write all of it: a single write may stop short where the disk fills up."""
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
 def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Write a new file (mode 0600) and sync its bytes; its name is durable once its folder is synced."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -14,6 +20,15 @@ def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
             file.write(part)
         file.flush()
         os.fsync(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,6 +18,9 @@ from listener.study import ReceivedInstance
 log = structlog.get_logger()
 
 _RETRY_SECONDS = 1.0
+_MOST_AT_ONCE = 1000
+_GATHERING_SECONDS = 0.2
+"""A note waits so long for others: a transaction of a hundred rows costs hardly more than one of one."""
 
 
 class Journal:
@@ -61,6 +64,7 @@ class Journal:
                 self._waiting.wait_for(lambda: self._notes or self._stopping)
                 if not self._notes:
                     return
+                self._waiting.wait_for(lambda: self._stopping, _GATHERING_SECONDS)
                 batch = list(self._notes)
             self._write(batch)
             with self._waiting:
@@ -84,7 +88,11 @@ class Journal:
 
 
 def reconcile(spool: Spool, registry: Registry) -> int:
-    """Bring into the registry what the spool holds and it does not; return how many instances."""
+    """Bring into the registry what the spool holds and it does not; return how many instances.
+
+    A file that cannot be read was cut short by a power cut before it was acknowledged, or the disk fails: it
+    is set aside, so that the sender can bring the instance again.
+    """
     missing = set(spool.names()) - registry.arrivals.known_names()
     now = datetime.now(UTC)
     found = []
@@ -92,8 +100,10 @@ def reconcile(spool: Spool, registry: Registry) -> int:
         try:
             header, transfer_syntax_uid, sha256 = spool.read_back(study_instance_uid, name)
         except DamagedFile as error:
-            log.error("a file of the spool is damaged", file=str(error))
+            log.error("a damaged file of the spool was set aside", file=str(error))
+            spool.set_aside(study_instance_uid, name)
             continue
         found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now))
-    registry.arrivals.record(found)
+    for start in range(0, len(found), _MOST_AT_ONCE):
+        registry.arrivals.record(found[start : start + _MOST_AT_ONCE])
     return len(found)

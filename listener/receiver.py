@@ -6,6 +6,7 @@
 import structlog
 
 from listener import scp
+from listener.audit import STARTED, SUCCESS, Audit, AuditEvent
 from listener.journal import Journal, reconcile
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
@@ -23,7 +24,9 @@ def run(settings: Settings) -> None:
     swept = spool.sweep()
     reconciled = reconcile(spool, registry)
     journal = Journal(registry)
-    server = scp.serve(settings.receiver, spool, journal)
+    audit = Audit(settings.audit_folder, settings.syslog)
+    audit.record(AuditEvent(STARTED, SUCCESS, settings.receiver.ae_title, "", "receiver started"))
+    server = scp.serve(settings.receiver, settings.tls, spool, journal, audit)
     log.info("receiving", port=settings.receiver.port, swept=swept, reconciled=reconciled)
 
     def stop() -> None:

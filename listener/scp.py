@@ -1,38 +1,35 @@
-"""Associations in; durable instances and notes for the registry out. The C-STORE and C-ECHO provider.
+"""What the gate brings in; durable instances and notes for the registry out. The C-STORE and C-ECHO provider.
 
-The touch points with pynetdicom sit in this module: negotiation, verification and message handling are its,
-what becomes of an instance is decided here. A success answer means that the bytes survive a power cut.
+Who may come in, and what becomes of an instance, is decided here. A success answer means that the bytes
+survive a power cut.
 """
 
-import traceback
-from datetime import UTC, datetime
+import uuid
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 
 import structlog
-from pynetdicom import AE, _config, evt
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.transport import ThreadedAssociationServer
 
+from listener.audit import ALERT, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
 from listener.contexts import supported_contexts
-from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, walk
-from listener.errors import RefusedInstance
+from listener.gate.command import Command
+from listener.gate.listening import Gate
+from listener.gate.negotiation import Acceptor, Context, Requested
+from listener.gate.room import Room
+from listener.gate.tls import CurrentContext
+from listener.reception import Reception
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
-from listener.settings import Receiver
-from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES, Outcome, Spool
-from listener.study import InstanceHeader, ReceivedInstance
+from listener.settings import Receiver, Tls
+from listener.spool import IMPLEMENTATION_VERSION_NAME, Spool
+from listener.study import ReceivedInstance
 
 log = structlog.get_logger()
 
-SUCCESS = 0x0000
-COERCION = 0xB000
-"""Warning (PS3.4 table B.2-1): another instance with this UID and other bytes is kept beside it."""
-
-MAXIMUM_PDU_BYTES = 1 << 17
-_IDLE_SECONDS = 60
-_ACSE_SECONDS = 30
-_NOBODY = "NOT ADMITTED"
+CALLED_NOT_RECOGNIZED = (1, 1, 7)
+CALLING_NOT_RECOGNIZED = (1, 1, 3)
+NO_REASON_GIVEN = (1, 1, 1)
+"""Result, source, reason of A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
 
 
 class Notes(Protocol):
@@ -48,124 +45,114 @@ class Notes(Protocol):
         """Note that an association ended."""
 
 
-def serve(settings: Receiver, spool: Spool, notes: Notes) -> ThreadedAssociationServer:
+def serve(settings: Receiver, tls: Tls, spool: Spool, notes: Notes, audit: Audit) -> Gate:
     """Start accepting associations in background threads."""
-    _config.LOG_REQUEST_IDENTIFIERS = False
-    _config.LOG_RESPONSE_IDENTIFIERS = False
-    _config.LOG_HANDLER_LEVEL = "none"
-    application = AE(settings.ae_title)
-    application.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    application.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    application.supported_contexts = supported_contexts()
-    application.maximum_pdu_size = MAXIMUM_PDU_BYTES
-    application.maximum_associations = settings.maximum_associations
-    application.acse_timeout = _ACSE_SECONDS
-    application.dimse_timeout = _ACSE_SECONDS
-    application.network_timeout = _IDLE_SECONDS
-    application.require_called_aet = True
-    if settings.callers != "any":
-        application.require_calling_aet = [caller.ae_title for caller in settings.callers] or [_NOBODY]
-    provider = _Provider(settings, spool, notes)
-    handlers: list[EventHandlerType] = [
-        (evt.EVT_REQUESTED, provider.requested),
-        (evt.EVT_C_STORE, provider.store),
-        (evt.EVT_RELEASED, provider.ended),
-        (evt.EVT_ABORTED, provider.aborted),
-        (evt.EVT_CONN_CLOSE, provider.ended),
-        (evt.EVT_REJECTED, provider.rejected),
-    ]
-    server = application.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
-    assert isinstance(server, ThreadedAssociationServer)
-    return server
+    acceptor = Acceptor(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, supported_contexts())
+    room = Room(settings.maximum_associations, settings.maximum_associations_per_host)
+    context = CurrentContext(tls) if tls.certificate is not None else None
+    desk = Provider(settings, spool, notes, audit)
+    return Gate((settings.host, settings.port), room, desk, acceptor, context)
 
 
-class _Provider:
-    """Handles the events of every association; called from many threads."""
+class Provider:
+    """Decides who comes in; called from many threads."""
 
-    def __init__(self, settings: Receiver, spool: Spool, notes: Notes) -> None:
+    def __init__(self, settings: Receiver, spool: Spool, notes: Notes, audit: Audit) -> None:
         self._settings = settings
         self._spool = spool
         self._notes = notes
-        self._carried: dict[str, set[str]] = {}
+        self._audit = audit
 
-    def requested(self, event: Event) -> None:
-        """Turn away a known title that calls from another address: titles are names, not proof."""
-        request = event.assoc.requestor.primitive
-        assert request is not None
-        address = ip_address(event.assoc.requestor.address)
-        if self._settings.callers == "any":
-            return
-        admitted = any(
-            caller.ae_title == request.calling_ae_title and caller.host in (None, address)
-            for caller in self._settings.callers
-        )
-        if not admitted:
+    def rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
+        """Turn away who calls somebody else, and who is not known: titles are names, not proof."""
+        refusal = self._rejection(requested, host)
+        if refusal is not None:
+            calling, called = repr(requested.calling_ae_title), repr(requested.called_ae_title)
             log.warning(
-                "caller not admitted", calling_ae_title=repr(request.calling_ae_title), host=str(address)
+                "association rejected",
+                reason=refusal,
+                host=host,
+                calling_ae_title=calling,
+                called_ae_title=called,
             )
-            request.calling_ae_title = _NOBODY + "!"
+            what = f"association rejected {refusal}: called {requested.called_ae_title}"
+            self._audit.record(AuditEvent(ALERT, MINOR_FAILURE, requested.calling_ae_title, host, what))
+        return refusal
 
-    def rejected(self, event: Event) -> None:
-        """Say that an association was rejected."""
-        log.info("association rejected", host=event.assoc.requestor.address)
+    def _rejection(self, requested: Requested, host: str) -> tuple[int, int, int] | None:
+        if requested.called_ae_title != self._settings.ae_title:
+            return CALLED_NOT_RECOGNIZED
+        if not self._is_admitted(requested.calling_ae_title, host):
+            return CALLING_NOT_RECOGNIZED
+        if requested.identifies_its_user and self._settings.user_identity == "refuse":
+            return NO_REASON_GIVEN
+        return None
 
-    def aborted(self, event: Event) -> None:
-        """Say that an association was aborted, by the peer or because of it; its end is noted on close."""
-        log.warning("association aborted", host=event.assoc.requestor.address)
-
-    def store(self, event: Event) -> int:
-        """Answer one C-STORE (PS3.4 B.2.3) once the instance is durable, or refuse it."""
-        try:
-            return self._store(event)
-        except RefusedInstance as refusal:
-            log.warning("instance refused", status=f"0x{refusal.status:04X}", reason=str(refusal))
-            return refusal.status
-        except Exception as error:  # noqa: BLE001  (the edge of one C-STORE)
-            # The message of a foreign exception may quote header values: only its kind and place are logged.
-            where = traceback.format_tb(error.__traceback__)
-            log.error("instance refused after an unexpected error", kind=type(error).__name__, where=where)
-            return OUT_OF_RESOURCES
-
-    def _store(self, event: Event) -> int:
-        request = event.request
-        assert isinstance(request, C_STORE)
-        if request.DataSet is None:
-            raise RefusedInstance(CANNOT_UNDERSTAND, "no data set")
-        data = request.DataSet.getbuffer()
-        if len(data) > self._settings.maximum_instance_mb << 20:
-            raise RefusedInstance(OUT_OF_RESOURCES, "instance larger than maximum_instance_mb")
-        transfer_syntax_uid = str(event.context.transfer_syntax)
-        header = walk(data, transfer_syntax_uid)
-        _demand_agreement(request, event.context.abstract_syntax, header)
-        association = event.assoc.name + hex(id(event.assoc))
-        self._note_carried(association, header.study_instance_uid)
-        stored = self._spool.store(header, transfer_syntax_uid, data)
-        self._notes.received(
-            ReceivedInstance(header, stored.name, stored.sha256, transfer_syntax_uid, datetime.now(UTC))
+    def _is_admitted(self, calling_ae_title: str, host: str) -> bool:
+        if not (calling_ae_title.isascii() and calling_ae_title.isprintable() and calling_ae_title):
+            return False
+        callers, address = self._settings.callers, ip_address(host.partition("%")[0])
+        return callers == "any" or any(
+            caller.ae_title == calling_ae_title and caller.host in (None, address) for caller in callers
         )
-        if stored.outcome is Outcome.CONFLICT:
-            log.warning("conflicting duplicate kept aside", sop_instance_uid=header.sop_instance_uid)
-            return COERCION
-        return SUCCESS
 
-    def _note_carried(self, association: str, study_instance_uid: str) -> None:
-        carried = self._carried.setdefault(association, set())
-        if study_instance_uid not in carried:
-            carried.add(study_instance_uid)
-            self._notes.opened(association, study_instance_uid)
-
-    def ended(self, event: Event) -> None:
-        """Note the end of an association, however it came."""
-        association = event.assoc.name + hex(id(event.assoc))
-        if self._carried.pop(association, None) is not None:
-            self._notes.closed(association)
+    def accepted(self, requested: Requested, host: str) -> "Visit":
+        """Begin to serve an association."""
+        caller = Caller(requested.calling_ae_title, host)
+        return Visit(self._settings, self._spool, self._notes, self._audit, caller)
 
 
-def _demand_agreement(request: C_STORE, abstract_syntax: str, header: InstanceHeader) -> None:
-    """The command, the data set and the presentation context must name the same thing (PS3.4 B.2.2)."""
-    if request.AffectedSOPClassUID != abstract_syntax:
-        raise RefusedInstance(DOES_NOT_MATCH, "SOP class of command and presentation context differ")
-    if request.AffectedSOPClassUID != header.sop_class_uid:
-        raise RefusedInstance(DOES_NOT_MATCH, "SOP class of command and data set differ")
-    if request.AffectedSOPInstanceUID != header.sop_instance_uid:
-        raise RefusedInstance(DOES_NOT_MATCH, "SOP Instance UID of command and data set differ")
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who associated, and from where."""
+
+    ae_title: str
+    host: str
+
+
+class Visit:
+    """One association: begins its C-STOREs, and notes which studies it carries."""
+
+    def __init__(self, settings: Receiver, spool: Spool, notes: Notes, audit: Audit, caller: Caller) -> None:
+        self._maximum_bytes = settings.maximum_instance_mb << 20
+        self._spool = spool
+        self._notes = notes
+        self._audit = audit
+        self._caller = caller
+        self._association = uuid.uuid4().hex
+        self._carried: set[str] = set()
+        self._instances = 0
+
+    def storing(self, command: Command, context: Context) -> Reception:
+        """Begin to take a data set."""
+        return Reception(command, context, self._maximum_bytes, self._spool, self)
+
+    def carries(self, study_instance_uid: str) -> None:
+        """Note that an instance of a study is here; its study is not closed while the association lives."""
+        if study_instance_uid not in self._carried:
+            self._notes.opened(self._association, study_instance_uid)
+            self._carried.add(study_instance_uid)
+
+    def received(self, instance: ReceivedInstance) -> None:
+        """Note a durable instance."""
+        self._instances += 1
+        self._notes.received(instance)
+
+    def ended(self, how: str) -> None:
+        """Note the end of the association, however it came."""
+        if how != "released":
+            log.warning("association ended", host=self._caller.host, how=how)
+        if self._carried:
+            self._notes.closed(self._association)
+        outcome = SUCCESS if how == "released" else MINOR_FAILURE
+        what = f"association {how}; {self._instances} instances received"
+        self._audit.record(
+            AuditEvent(
+                TRANSFERRED,
+                outcome,
+                self._caller.ae_title,
+                self._caller.host,
+                what,
+                tuple(sorted(self._carried)),
+            )
+        )

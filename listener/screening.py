@@ -21,6 +21,7 @@ from inference.findings import Grade, StudyReport, VertebraFinding
 from inference.findings_json import as_json
 from inference.screen import screen_files
 from listener import __version__
+from listener.audit import ACCESSED, SUCCESS, Audit, AuditEvent
 from listener.durable_file import make_folder, place_once
 from listener.registry import Registry
 from listener.results.build import Result, build_results
@@ -44,6 +45,7 @@ class Screener:
         self._registry = registry
         self._bundle = bundle
         self._spool = Spool(settings.spool)
+        self._audit = Audit(settings.audit_folder, settings.syslog)
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, argument: str) -> None:
@@ -63,6 +65,9 @@ class Screener:
             with _time_limit(limits.time_limit_seconds):
                 summary = self._screen(study)
             log.info("study screened", outcome=summary)
+            self._audit.record(
+                AuditEvent(ACCESSED, SUCCESS, "worker", "", "study screened", (study.study_instance_uid,))
+            )
         except (MixedStudyError, ResultError) as error:
             log.warning("study parked", reason=str(error))
             self._registry.studies.park(study, str(error))

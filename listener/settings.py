@@ -48,6 +48,25 @@ class Caller(_Section):
     """Its IP address; leave it out to accept the title from everywhere (AE titles are names, not proof)."""
 
 
+class Tls(_Section):
+    """Encryption of what arrives: without a certificate there is none."""
+
+    certificate: Path | None = None
+    """Our certificate and its chain (PEM); once renewed it is used without a restart."""
+    key: Path | None = None
+    """The key of our certificate (PEM, without a passphrase)."""
+    authority: Path | None = None
+    """Certificates of the authorities (PEM) whose peers may connect; leave it out to ask for none."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key_go_together(self) -> "Tls":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        if self.authority is not None and self.certificate is None:
+            raise ValueError("an authority is of use only with a certificate of our own")
+        return self
+
+
 class Receiver(_Section):
     """The door: where studies arrive."""
 
@@ -63,6 +82,10 @@ class Receiver(_Section):
     """Who may associate: a list of AE titles with addresses; an empty list is nobody, "any" is everybody."""
     maximum_associations: int = Field(default=100, ge=1)
     """So many associations at a time; further ones are told to come back later."""
+    maximum_associations_per_host: int = Field(default=20, ge=1)
+    """So many of them from one address."""
+    user_identity: Literal["ignore", "refuse"] = "ignore"
+    """What becomes of a sender that identifies its user (PS3.7 D.3.3.7): nothing is checked or kept of it."""
     maximum_instance_mb: int = Field(default=1024, ge=1)
     """A larger instance is refused."""
     free_space_mb: int = Field(default=1024, ge=0)
@@ -78,6 +101,8 @@ class Worker(_Section):
     """CPU threads of each process; 0 shares the machine's cores evenly."""
     bundle: Path | None = None
     """Folder of the model bundle, relative to the settings file; leave it out for the one Faintline ships."""
+    memory_limit_mb: int = Field(default=0, ge=0)
+    """What each process may hold in memory; 0 shares three quarters of the machine's evenly."""
     time_limit_seconds: float = Field(default=900, gt=0)
     """A study that takes longer is given up like one whose process died."""
     attempts: int = Field(default=3, ge=1)
@@ -117,6 +142,15 @@ class Destination(_Section):
     """Its port."""
 
 
+class Audit(_Section):
+    """The audit trail, written to `audit/audit.log` in the folder; `faintline audit` checks its chain."""
+
+    syslog_host: str = ""
+    """A syslog server that gets every message too (RFC 5424 over UDP); empty for none."""
+    syslog_port: Port = 514
+    """Its port."""
+
+
 class Log(_Section):
     """What is logged, never a patient's name or ID."""
 
@@ -140,9 +174,11 @@ class Settings(BaseSettings):
     folder: Path = Path("var")
     """Spool, registry and results: everything that must survive. Relative to the settings file."""
     receiver: Receiver = Receiver()
+    tls: Tls = Tls()
     worker: Worker = Worker()
     report: Report = Report()
     delivery: Delivery = Delivery()
+    audit: Audit = Audit()
     log: Log = Log()
     destinations: tuple[Destination, ...] = ()
 
@@ -174,6 +210,16 @@ class Settings(BaseSettings):
     def results(self) -> Path:
         """Where finished results lie."""
         return self.folder / "results"
+
+    @property
+    def audit_folder(self) -> Path:
+        """Where the audit trail lies."""
+        return self.folder / "audit"
+
+    @property
+    def syslog(self) -> tuple[str, int] | None:
+        """Where audit messages go too."""
+        return (self.audit.syslog_host, self.audit.syslog_port) if self.audit.syslog_host else None
 
     @property
     def registry_url(self) -> str:
@@ -216,7 +262,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     worker = settings.worker
     if worker.bundle is not None:
         worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
-    return settings.model_copy(update={"folder": (folder / settings.folder).resolve(), "worker": worker})
+    files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
+    tls = settings.tls.model_copy(update=files)
+    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "tls": tls}
+    return settings.model_copy(update=anchored)
 
 
 def _demand_known_environment() -> None:

@@ -1,29 +1,31 @@
 """Instances in; durable files out: ``<spool>/<Study Instance UID>/<SOP Instance UID>.dcm``.
 
-The spool is the truth: what lies here was acknowledged or may be, what does not was not. A file appears
-under its name only complete and synced (temporary file, fsync, link, fsync of the folder), bytes as received
-behind a preamble and meta header of our own (PS3.10 7.1). Names are built from checked UIDs only.
+The spool is the truth: what lies here was acknowledged or may be, what does not was not. A file gets its name
+once it is complete, and is acknowledged once it and its folder are synced; what a power cut catches in
+between is found at the next start by its structure. Bytes are kept as received behind a preamble and meta
+header of our own (PS3.10 7.1). Names are built from checked UIDs only.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
+import struct
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
+from typing import BinaryIO
 
-from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_file_meta_info
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
 
 from listener import __version__
 from listener.dataset_walk import is_uid, walk
-from listener.durable_file import make_folder, sync_folder, write_synced
+from listener.durable_file import make_folder, sync_file, sync_folder, write_all
 from listener.errors import DamagedFile, RefusedInstance
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.study import InstanceHeader
@@ -34,8 +36,13 @@ OUT_OF_RESOURCES = 0xA700
 """Refused: out of resources (PS3.4 table B.2-1)."""
 
 _PREAMBLE = bytes(128) + b"DICM"
+_HEAD_BYTES = len(_PREAMBLE) + 12  # and the element that says how long the rest of the meta header is
+_PIECE_BYTES = 1 << 20
+_SYNCING_THREADS = 16
+_ASKING_SECONDS = 1.0
 _SUFFIX = ".dcm"
 _CONFLICT_SUFFIX = ".conflict"
+_DAMAGED_SUFFIX = ".damaged"
 
 
 class Outcome(Enum):
@@ -63,26 +70,27 @@ class Spool:
         self._reserve_bytes = reserve_mb << 20
         self._incoming = folder / ".incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._has_space, self._asked_at = True, -_ASKING_SECONDS
+        self._syncing = ThreadPoolExecutor(_SYNCING_THREADS, thread_name_prefix="sync")
 
-    def store(self, header: InstanceHeader, transfer_syntax_uid: str, data: memoryview) -> Stored:
-        """Make one instance durable; on return it survives a power cut.
-
-        An instance that is there already is not written again; one with the same SOP Instance UID and other
-        bytes is kept beside the first.
-
-        Raises
-        ------
-        RefusedInstance
-            0xA700 where the disk is full or fails.
-        """
-        sha256 = hashlib.sha256(data).hexdigest()
+    def incoming(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> "Incoming":
+        """Open a file for an instance under way; raises `RefusedInstance` where the disk is full."""
         try:
-            self._demand_space(len(data))
-            content = _PREAMBLE + _meta_header(header, transfer_syntax_uid)
-            return self._place(header, content, data, sha256)
+            self._demand_space()
+            meta = _meta_header(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+            return Incoming(self, self._incoming / uuid.uuid4().hex, _PREAMBLE + meta)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else "write failed"
-            raise RefusedInstance(OUT_OF_RESOURCES, f"cannot store: {reason}") from error
+            raise _out_of_resources(error) from error
+
+    def make_durable(self, folder: Path, name: str) -> None:
+        """Sync a file and, at the same time, its folder: the file system commits both at once.
+
+        By its name and not by the descriptor it was written with: of two identical ones that arrive together
+        the second is answered for the first one's file, which may not be synced yet.
+        """
+        folder_synced = self._syncing.submit(sync_folder, folder)
+        sync_file(folder / name)
+        folder_synced.result()
 
     def study_folder(self, study_instance_uid: str) -> Path:
         """Where the instances of a study lie."""
@@ -119,44 +127,100 @@ class Spool:
         try:
             path = self.study_folder(study_instance_uid) / name
             syntax = str(read_file_meta_info(path).TransferSyntaxUID)
-            data = memoryview(_data_set(path.read_bytes()))
+            content = memoryview(path.read_bytes())
+            data = content[_HEAD_BYTES + int.from_bytes(content[_HEAD_BYTES - 4 : _HEAD_BYTES], "little") :]
             header = walk(data, syntax)
         except (InvalidDicomError, AttributeError, OSError, RefusedInstance) as error:
             raise DamagedFile(f"{study_instance_uid}/{name} cannot be read back") from error
         return header, syntax, hashlib.sha256(data).hexdigest()
 
-    def _demand_space(self, size: int) -> None:
-        if shutil.disk_usage(self._folder).free - size < self._reserve_bytes:
+    def set_aside(self, study_instance_uid: str, name: str) -> None:
+        """Take a damaged file out of its study; it stays beside it for whoever looks into the matter."""
+        path = self.study_folder(study_instance_uid) / name
+        path.replace(path.with_name(f"{name}{_DAMAGED_SUFFIX}"))
+        sync_folder(path.parent)
+
+    def _demand_space(self) -> None:
+        """Refuse below the watermark; the file system is asked once a second at most."""
+        if time.monotonic() - self._asked_at > _ASKING_SECONDS:
+            self._has_space = shutil.disk_usage(self._folder).free >= self._reserve_bytes
+            self._asked_at = time.monotonic()
+        if not self._has_space:
             raise RefusedInstance(OUT_OF_RESOURCES, "not enough free space")
 
-    def _place(self, header: InstanceHeader, meta: bytes, data: memoryview, sha256: str) -> Stored:
-        folder = self.study_folder(header.study_instance_uid)
-        make_folder(folder)
-        temporary = self._incoming / uuid.uuid4().hex
-        try:
-            write_synced(temporary, (meta, data))
-            return self._link(temporary, folder, header.sop_instance_uid, sha256)
-        finally:
-            temporary.unlink(missing_ok=True)
 
-    def _link(self, temporary: Path, folder: Path, sop_instance_uid: str, sha256: str) -> Stored:
-        name = f"{sop_instance_uid}{_SUFFIX}"
-        for candidate, outcome in (
-            (name, Outcome.NEW),
-            (f"{sop_instance_uid}.{sha256[:16]}{_CONFLICT_SUFFIX}", Outcome.CONFLICT),
-        ):
+class Incoming:
+    """An instance under way: bytes go to a temporary file until it is kept, or forgotten.
+
+    Used as a context manager; leaving it removes what was not kept. Every method raises `RefusedInstance`
+    (0xA700) where the disk is full or fails.
+    """
+
+    def __init__(self, spool: Spool, temporary: Path, head: bytes) -> None:
+        self._spool = spool
+        self._temporary = temporary
+        self._hash = hashlib.sha256()
+        self._file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._head = head
+
+    def __enter__(self) -> "Incoming":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+        self._temporary.unlink(missing_ok=True)
+
+    def write(self, chunk: memoryview) -> None:
+        """Take the next bytes of the data set."""
+        self._hash.update(chunk)
+        try:
+            if self._head:
+                write_all(self._file, memoryview(self._head))
+                self._head = b""
+            write_all(self._file, chunk)
+        except OSError as error:
+            raise _out_of_resources(error) from error
+
+    def keep(self, header: InstanceHeader) -> Stored:
+        """Make it durable under its name; on return it survives a power cut.
+
+        An instance that is there already is not kept again; one with the same SOP Instance UID and other
+        bytes is kept beside the first.
+        """
+        folder = self._spool.study_folder(header.study_instance_uid)
+        try:
+            make_folder(folder)
+            stored = self._link(folder, header.sop_instance_uid)
+        except OSError as error:
+            raise _out_of_resources(error) from error
+        try:
+            self._spool.make_durable(folder, stored.name)
+        except OSError as error:
+            if stored.outcome is not Outcome.IDENTICAL:
+                # After a failed sync the kernel takes the pages for clean: the same file must not be synced
+                # again for a second try, and called durable.
+                with contextlib.suppress(OSError):
+                    self._spool.set_aside(header.study_instance_uid, stored.name)
+            raise _out_of_resources(error) from error
+        return stored
+
+    def _link(self, folder: Path, sop_instance_uid: str) -> Stored:
+        sha256 = self._hash.hexdigest()
+        beside = f"{sop_instance_uid}.{sha256[:16]}{_CONFLICT_SUFFIX}"
+        for name, outcome in ((f"{sop_instance_uid}{_SUFFIX}", Outcome.NEW), (beside, Outcome.CONFLICT)):
             try:
-                os.link(temporary, folder / candidate)
+                os.link(self._temporary, folder / name)
             except FileExistsError:
-                if _same_content(temporary, folder / candidate):
-                    # The first writer may not have synced the folder yet: whoever answers must have.
-                    sync_folder(folder)
-                    kept = Outcome.IDENTICAL if outcome is Outcome.NEW else Outcome.CONFLICT
-                    return Stored(candidate, sha256, kept)
+                if _same_content(self._temporary, folder / name):
+                    return Stored(name, sha256, Outcome.IDENTICAL if outcome is Outcome.NEW else outcome)
                 continue
-            sync_folder(folder)
-            return Stored(candidate, sha256, outcome)
+            return Stored(name, sha256, outcome)
         raise RefusedInstance(OUT_OF_RESOURCES, "cannot keep another conflicting duplicate")
+
+
+def _out_of_resources(error: OSError) -> RefusedInstance:
+    reason = os.strerror(error.errno) if error.errno else "write failed"
+    return RefusedInstance(OUT_OF_RESOURCES, f"cannot store: {reason}")
 
 
 def is_conflict(name: str) -> bool:
@@ -164,24 +228,40 @@ def is_conflict(name: str) -> bool:
     return name.endswith(_CONFLICT_SUFFIX)
 
 
-def _meta_header(header: InstanceHeader, transfer_syntax_uid: str) -> bytes:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(header.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(header.sop_instance_uid)
-    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    buffer = DicomBytesIO()
-    write_file_meta_info(buffer, meta, enforce_standard=True)
-    return buffer.getvalue()
+def _meta_header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
+    """The file meta information of PS3.10 7.1, explicit VR little endian."""
+    elements = (
+        (0x0001, b"OB", b"\x00\x01"),
+        (0x0002, b"UI", sop_class_uid.encode("ascii")),
+        (0x0003, b"UI", sop_instance_uid.encode("ascii")),
+        (0x0010, b"UI", transfer_syntax_uid.encode("ascii")),
+        (0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
+        (0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
+    )
+    body = b"".join(_meta_element(number, vr, value) for number, vr, value in elements)
+    return _meta_element(0x0000, b"UL", struct.pack("<I", len(body))) + body
+
+
+def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
+    value += (b" " if vr == b"SH" else b"\0") * (len(value) % 2)
+    length = struct.pack("<2xI" if vr == b"OB" else "<H", len(value))
+    return struct.pack("<HH2s", 0x0002, number, vr) + length + value
 
 
 def _same_content(one: Path, other: Path) -> bool:
     # The implementation version may differ after an upgrade: only what was received counts.
-    return _data_set(one.read_bytes()) == _data_set(other.read_bytes())
+    with one.open("rb") as first, other.open("rb") as second:
+        _skip_to_data_set(first)
+        _skip_to_data_set(second)
+        while True:
+            piece = first.read(_PIECE_BYTES)
+            if piece != second.read(_PIECE_BYTES):
+                return False
+            if not piece:
+                return True
 
 
-def _data_set(content: bytes) -> bytes:
-    """What was received: all that follows our preamble and meta header (PS3.10 7.1)."""
-    return content[144 + int.from_bytes(content[140:144], "little") :]
+def _skip_to_data_set(file: BinaryIO) -> None:
+    """Go to what was received: all that follows our preamble and meta header (PS3.10 7.1)."""
+    head = file.read(_HEAD_BYTES)
+    file.seek(_HEAD_BYTES + int.from_bytes(head[-4:], "little"))

@@ -4,6 +4,7 @@
 """
 
 import os
+import resource
 import sys
 
 import structlog
@@ -14,7 +15,7 @@ from listener import durable_queue
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
 from listener.screening import Screener
-from listener.settings import Settings
+from listener.settings import Settings, Worker
 from listener.turns import SCREENING_QUEUE, SCREENING_WORK, worker_name
 
 log = structlog.get_logger()
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 def run(settings: Settings, slot: int) -> None:
     """Load the networks, then screen until stopped."""
+    limit_memory(settings.worker)
     torch.set_num_threads(
         settings.worker.threads or max(1, (os.cpu_count() or 1) // settings.worker.processes)
     )
@@ -32,6 +34,17 @@ def run(settings: Settings, slot: int) -> None:
     )
     log.info("ready to screen", slot=slot, model=bundle.identity.name, version=bundle.identity.version)
     until_stopped()
+
+
+def limit_memory(worker: Worker) -> None:
+    """Let an image that claims to be huge fail here, and not take the machine's memory from the others.
+
+    The limit is on private writable memory (RLIMIT_DATA): address space that is only reserved is free.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = worker.memory_limit_mb << 20 or machine * 3 // 4 // worker.processes
+    _, highest = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if highest < 0 else min(limit, highest), highest))
 
 
 def main() -> None:

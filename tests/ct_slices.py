@@ -6,6 +6,10 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
+from listener.dataset_walk import walk
+from listener.spool import Spool, Stored
+from listener.study import InstanceHeader
+
 
 def ct_slice(study: str = "", series: str = "", sop: str = "", size: int = 8) -> Dataset:
     """One small CT slice with the identifiers given, or new ones."""
@@ -49,6 +53,15 @@ def encode(
     buffer.is_little_endian = not big_endian
     write_dataset(buffer, dataset)
     return bytes(buffer.getvalue())
+
+
+def store(spool: Spool, dataset: Dataset) -> tuple[InstanceHeader, Stored]:
+    """Put a data set into a spool, as the receiver does."""
+    data = memoryview(encode(dataset))
+    header = walk(data, EXPLICIT)
+    with spool.incoming(header.sop_class_uid, header.sop_instance_uid, EXPLICIT) as incoming:
+        incoming.write(data)
+        return header, incoming.keep(header)
 
 
 IMPLICIT = str(ImplicitVRLittleEndian)

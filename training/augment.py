@@ -59,7 +59,7 @@ def _view(
     hu = _cut(torso.hu, start, size, -1024).astype(np.float32)
     body = _cut(torso.body, start, size, 0).astype(np.int64)
     heat = heat_map(torso.centres.astype(np.float64) - start, size, recipe.sigma_mm / recipe.voxel_mm)
-    hu = _brighten(_thicken(hu, rng), rng)
+    hu = _brighten(_soften(_thicken(hu, rng), rng), rng)
     hu += rng.uniform(0, 45) * rng.standard_normal(hu.shape, dtype=np.float32)
     if rng.random() < 0.5:
         hu, body, heat = hu[..., ::-1], body[..., ::-1], heat[..., ::-1]
@@ -113,6 +113,14 @@ def _thicken(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
         return hu
     share = rng.uniform(0, 1 / 3)
     return hu * (1 - 2 * share) + share * (np.roll(hu, 1, 0) + np.roll(hu, -1, 0))
+
+
+def _soften(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Blur a little along every axis: a real scan is averaged twice on its way to the coarse grid."""
+    for axis in range(3):
+        share = rng.uniform(0, 0.2)
+        hu = hu * (1 - 2 * share) + share * (np.roll(hu, 1, axis) + np.roll(hu, -1, axis))
+    return hu
 
 
 def _brighten(hu: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

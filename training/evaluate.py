@@ -152,7 +152,7 @@ def grader_figures(
 def torso_peaks(network: Localiser, torso: Torso, voxel_mm: float) -> list[Peak]:
     """The localiser's peaks in one torso, placed in mm from its first voxel."""
     affine = np.array([[0, 0, voxel_mm, 0], [0, voxel_mm, 0, 0], [voxel_mm, 0, 0, 0], [0, 0, 0, 1.0]])
-    return find_peaks(draw_maps(torso.hu, affine, network))
+    return find_peaks(draw_maps([torso.hu], affine, network))
 
 
 def localiser_figures(

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 from pynetdicom import AE
 from spine_cases import study_of
 
-from listener import delivery, scp
+from listener import delivery, reception
 from listener.contexts import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -22,6 +22,7 @@ from listener.contexts import (
     supported_contexts,
 )
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, MAXIMUM_DEPTH
+from listener.gate import association, pdu
 from listener.results import codes, identity
 from listener.settings import Delivery, Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES
@@ -93,10 +94,13 @@ def test_who_we_say_we_are() -> None:
 def test_the_numbers_of_the_association_policy_of_the_scp() -> None:
     settings = Receiver()
     rows = (
-        ("PDU size announced", f"{scp.MAXIMUM_PDU_BYTES} bytes"),
+        ("PDU size announced", f"{pdu.MAXIMUM_PDU_BYTES} bytes"),
         ("associations at a time (`maximum_associations`)", str(settings.maximum_associations)),
-        ("wait for A-ASSOCIATE-RQ, then close", f"{scp._ACSE_SECONDS} s"),
-        ("idle association, then abort", f"{scp._IDLE_SECONDS} s"),
+        ("of one address (`maximum_associations_per_host`)", str(settings.maximum_associations_per_host)),
+        ("wait for A-ASSOCIATE-RQ, then close", f"{association.REQUEST_SECONDS:g} s"),
+        ("idle association, then abort", f"{association.IDLE_SECONDS:g} s"),
+        ("message that stalls, then abort", f"{association.STALLED_SECONDS:g} s"),
+        ("slowest message, then abort", f"{association.SLOWEST_BYTES_PER_SECOND} bytes/s"),
         ("largest instance (`maximum_instance_mb`)", f"{settings.maximum_instance_mb} MB"),
         ("port (`port`)", str(settings.port)),
     )
@@ -154,7 +158,7 @@ def _private_codes() -> Iterator[CodedConcept]:
 
 def test_every_status_is_explained() -> None:
     text = STATEMENT.read_text()
-    answered = {scp.SUCCESS, scp.COERCION, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND}
+    answered = {reception.SUCCESS, reception.COERCION, OUT_OF_RESOURCES, DOES_NOT_MATCH, CANNOT_UNDERSTAND}
     received = {*delivery.STORED_WITH_WARNING, delivery.DUPLICATE}
     for status in answered | received:
         assert f"0x{status:04X}" in text

@@ -19,8 +19,9 @@ from peers.orthanc import Orthanc
 from peers.programs import free_port
 
 from listener import scp
+from listener.audit import Audit
 from listener.delivery import echo
-from listener.settings import Destination, Receiver, Settings, load_settings
+from listener.settings import Destination, Receiver, Settings, Tls, load_settings
 from listener.spool import Spool
 from listener.study import ReceivedInstance
 
@@ -56,7 +57,7 @@ def try_out() -> Settings:
 def receiver(try_out: Settings, tmp_path: Path) -> Iterator[Receiver]:
     """The try-out's receiver, on a free port."""
     settings = try_out.receiver.model_copy(update={"port": free_port()})
-    server = scp.serve(settings, Spool(tmp_path / "spool"), NoNotes())
+    server = scp.serve(settings, Tls(), Spool(tmp_path / "spool"), NoNotes(), Audit(tmp_path / "audit"))
     yield settings
     server.shutdown()
 

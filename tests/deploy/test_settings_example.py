@@ -27,6 +27,9 @@ HEAD = """\
 EXAMPLES = {
     "callers": '[{ ae_title = "PACS", host = "127.0.0.1" }]',
     "bundle": '"/opt/faintline/bundle"',
+    "certificate": '"/etc/faintline/faintline.pem"',
+    "key": '"/etc/faintline/faintline.key"',
+    "authority": '"/etc/faintline/hospital.pem"',
     "name": '"pacs"',
     "ae_title": '"PACS"',
     "host": '"127.0.0.1"',

@@ -13,7 +13,7 @@ def level_log(level: int | None, certainty: float) -> np.ndarray:
     if level is not None:
         share *= 1 - certainty
         share[level] += certainty
-    return np.asarray(np.log(share))
+    return np.array([np.log(share)])
 
 
 def spine(first: int, last: int, rng: np.random.Generator, jitter: float, scale: float = 1.0) -> list[Peak]:
@@ -45,6 +45,16 @@ def test_a_missed_vertebra_leaves_a_gap_in_the_numbers() -> None:
     chain = number_chain(peaks, 0.3, 1.0)
     assert chain is not None
     assert chain.levels == (10, 11, 12, 13, 15, 16, 17, 18, 19, 20)
+
+
+def test_where_two_looks_name_the_levels_differently_no_numbering_is_certain() -> None:
+    points = [
+        Peak(peak.centre_mm, peak.score, np.concatenate([peak.level_log, level_log(level + 1, 0.6)]))
+        for level, peak in enumerate(spine(8, 16, np.random.default_rng(0), 0.0), start=8)
+    ]
+    chain = number_chain(points, 0.3, 1.0)
+    assert chain is not None
+    assert chain.confidence < 0.7
 
 
 def test_only_what_is_surely_thoracic_or_lumbar_is_surely_graded() -> None:

@@ -4,9 +4,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ct_slices import EXPLICIT, ct_slice, encode
+from ct_slices import EXPLICIT, ct_slice, store
 
-from listener.dataset_walk import walk
 from listener.journal import Journal, reconcile
 from listener.registry import Registry
 from listener.spool import Spool
@@ -20,9 +19,7 @@ def opened_registry(folder: Path) -> Registry:
 
 
 def stored(spool: Spool, study: str = "") -> ReceivedInstance:
-    data = memoryview(encode(ct_slice(study=study)))
-    header = walk(data, EXPLICIT)
-    done = spool.store(header, EXPLICIT, data)
+    header, done = store(spool, ct_slice(study=study))
     return ReceivedInstance(header, done.name, done.sha256, EXPLICIT, datetime.now(UTC))
 
 

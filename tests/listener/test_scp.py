@@ -17,7 +17,8 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
 from listener import scp
-from listener.settings import Caller, Receiver
+from listener.audit import Audit
+from listener.settings import Caller, Receiver, Tls
 from listener.spool import Spool
 from listener.study import ReceivedInstance
 
@@ -71,7 +72,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def serve(folder: Path, callers: list[Caller]) -> Iterator[Node]:
     settings = Receiver(port=free_port(), callers=callers, free_space_mb=0)
     spool, notes = Spool(folder), Written()
-    server = scp.serve(settings, spool, notes)
+    server = scp.serve(settings, Tls(), spool, notes, Audit(folder / "audit"))
     yield Node(settings.port, spool, notes)
     server.shutdown()
 
@@ -125,18 +126,23 @@ def test_a_conflicting_duplicate_is_a_warning_and_the_identical_one_is_not(node:
 
 @pytest.mark.parametrize(("calling", "called"), [("OTHER", "FAINTLINE"), ("PACS", "OTHER")])
 def test_wrong_ae_titles_are_rejected(node: Node, calling: str, called: str) -> None:
-    assert node.associate(calling, called).is_rejected
+    assert is_turned_away(node.associate(calling, called))
+
+
+def is_turned_away(association: Association) -> bool:
+    """pynetdicom calls a rejection that comes at once a failed connection; the attacks read the PDU."""
+    return association.is_rejected or association.is_aborted
 
 
 def test_a_known_title_from_another_address_is_rejected(tmp_path: Path) -> None:
     for node in serve(tmp_path, [Caller.model_validate({"ae_title": "PACS", "host": "192.0.2.1"})]):
-        assert node.associate().is_rejected
+        assert is_turned_away(node.associate())
 
 
 def test_with_no_callers_nobody_gets_in(tmp_path: Path) -> None:
     for node in serve(tmp_path, []):
-        assert node.associate().is_rejected
-        assert node.associate(calling="NOT ADMITTED").is_rejected
+        assert is_turned_away(node.associate())
+        assert is_turned_away(node.associate(calling="NOT ADMITTED"))
 
 
 def send_raw(

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ct_slices import EXPLICIT, ct_slice, encode
+from ct_slices import EXPLICIT, ct_slice, store
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from inference.bundle import Bundle, load_bundle
 from listener.completeness import close_quiet_studies
-from listener.dataset_walk import walk
 from listener.registry import Registry
 from listener.screening import TIME_LIMIT_EXIT_CODE, Screener
 from listener.serve import prepare_databases
@@ -41,9 +40,7 @@ class Node:
 
     def receive(self, *datasets: Dataset) -> None:
         for dataset in datasets:
-            data = memoryview(encode(dataset))
-            header = walk(data, EXPLICIT)
-            stored = self.spool.store(header, EXPLICIT, data)
+            header, stored = store(self.spool, dataset)
             received = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC))
             self.registry.arrivals.record([received])
         close_quiet_studies(self.registry, quiet_seconds=0)

@@ -4,19 +4,18 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ct_slices
 import pytest
 from ct_slices import EXPLICIT, ct_slice, encode
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from listener.dataset_walk import walk
 from listener.errors import RefusedInstance
 from listener.spool import OUT_OF_RESOURCES, Outcome, Spool, Stored, is_conflict
 
 
 def store(spool: Spool, dataset: Dataset) -> Stored:
-    data = memoryview(encode(dataset))
-    return spool.store(walk(data, EXPLICIT), EXPLICIT, data)
+    return ct_slices.store(spool, dataset)[1]
 
 
 def test_an_instance_lies_in_the_spool_as_an_ordinary_file_with_its_bytes_unchanged(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""PDU and PDV heads in; what they announce, checked, out; and the short PDUs that we send (PS3.8 9.3)."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from listener.gate.errors import Aborted, Released, Violation
+from listener.gate.line import Line
+
+MAXIMUM_PDU_BYTES = 1 << 17
+"""What we announce as the longest PDU we take (PS3.8 D.1.1); dcmtk sends none longer."""
+
+_PDU_HEAD = struct.Struct(">BxI")  # PS3.8 9.3.1: type, reserved, length of what follows
+_PDV_HEAD = struct.Struct(">IBB")  # PS3.8 9.3.5.1 and E.2: length, presentation context ID, control header
+_PDV_LENGTH_COUNTS = 2  # the length counts the context ID and the control header too
+_COMMAND, _LAST = 0x01, 0x02
+
+
+class Kind(IntEnum):
+    """PDU types (PS3.8 tables 9-11 to 9-26)."""
+
+    ASSOCIATE_RQ = 1
+    ASSOCIATE_AC = 2
+    ASSOCIATE_RJ = 3
+    P_DATA_TF = 4
+    RELEASE_RQ = 5
+    RELEASE_RP = 6
+    ABORT = 7
+
+
+class AbortReason(IntEnum):
+    """Why the service provider aborts (PS3.8 table 9-26)."""
+
+    NOT_SPECIFIED = 0
+    UNRECOGNIZED_PDU = 1
+    UNEXPECTED_PDU = 2
+    INVALID_PARAMETER = 6
+
+
+RELEASE_RP = _PDU_HEAD.pack(Kind.RELEASE_RP, 4) + bytes(4)
+"""PS3.8 9.3.7."""
+
+
+def abort(reason: int) -> bytes:
+    """A-ABORT by the service provider (PS3.8 9.3.8)."""
+    return _PDU_HEAD.pack(Kind.ABORT, 4) + bytes((0, 0, 2, reason))
+
+
+def reject(result: int, source: int, reason: int) -> bytes:
+    """A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+    return _PDU_HEAD.pack(Kind.ASSOCIATE_RJ, 4) + bytes((0, result, source, reason))
+
+
+def read_head(line: Line, seconds: float) -> tuple[Kind, int]:
+    """Read the head of the next PDU: its type and the length of what follows."""
+    head = bytearray(_PDU_HEAD.size)
+    line.read_into(memoryview(head), seconds)
+    number, length = _PDU_HEAD.unpack(head)
+    try:
+        return Kind(number), length
+    except ValueError:
+        raise Violation(f"unknown PDU type {number}", AbortReason.UNRECOGNIZED_PDU) from None
+
+
+def read_body(line: Line, length: int, longest: int, seconds: float) -> bytes:
+    """Read what follows a head, at most ``longest`` bytes."""
+    if length > longest:
+        raise Violation(f"a PDU of {length} bytes", AbortReason.INVALID_PARAMETER)
+    body = bytearray(length)
+    line.read_into(memoryview(body), seconds)
+    return bytes(body)
+
+
+def p_data(context_id: int, command: bytes, maximum_bytes: int) -> Iterator[bytes]:
+    """P-DATA-TF PDUs that carry one command, none longer than the peer takes (0: of any length)."""
+    room = max(maximum_bytes - _PDV_HEAD.size, 1) if maximum_bytes else len(command)
+    for start in range(0, len(command), room):
+        piece = command[start : start + room]
+        control = _COMMAND | (_LAST if start + room >= len(command) else 0)
+        value = _PDV_HEAD.pack(len(piece) + _PDV_LENGTH_COUNTS, context_id, control) + piece
+        yield _PDU_HEAD.pack(Kind.P_DATA_TF, len(value)) + value
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """The head of a PDV; its ``length`` bytes are next on the line."""
+
+    context_id: int
+    is_command: bool
+    is_last: bool
+    length: int
+
+
+class Fragments:
+    """The fragments on a line, PDU borders taken away; everything that is none is raised."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._left_in_pdu = 0
+        self._head = bytearray(_PDV_HEAD.size)
+
+    def next(self, seconds: float) -> Fragment:
+        """Read the head of the next fragment; the caller reads its bytes before it asks again."""
+        if self._left_in_pdu == 0:
+            self._enter_pdu(seconds)
+        if self._left_in_pdu < _PDV_HEAD.size:
+            raise Violation("a PDV without a head", AbortReason.INVALID_PARAMETER)
+        self._line.read_into(memoryview(self._head), seconds)
+        length, context_id, control = _PDV_HEAD.unpack(self._head)
+        self._left_in_pdu -= _PDV_HEAD.size - _PDV_LENGTH_COUNTS
+        if not _PDV_LENGTH_COUNTS <= length <= self._left_in_pdu:
+            raise Violation("a PDV beyond its PDU", AbortReason.INVALID_PARAMETER)
+        self._left_in_pdu -= length
+        return Fragment(
+            context_id, bool(control & _COMMAND), bool(control & _LAST), length - _PDV_LENGTH_COUNTS
+        )
+
+    def _enter_pdu(self, seconds: float) -> None:
+        kind, length = read_head(self._line, seconds)
+        if kind is Kind.P_DATA_TF:
+            if not 0 < length <= MAXIMUM_PDU_BYTES:
+                raise Violation(f"a P-DATA-TF PDU of {length} bytes", AbortReason.INVALID_PARAMETER)
+            self._left_in_pdu = length
+            return
+        if kind not in (Kind.RELEASE_RQ, Kind.ABORT):
+            raise Violation(f"{kind.name} within an association", AbortReason.UNEXPECTED_PDU)
+        read_body(self._line, length, longest=4, seconds=seconds)
+        raise Released if kind is Kind.RELEASE_RQ else Aborted
