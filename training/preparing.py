@@ -242,7 +242,8 @@ def _heights(vertebra: Vertebra) -> Heights:
 
 def _torso(volume: Volume, labels: NDArray[np.int16], affine: Affine, vertebrae: list[Vertebra]) -> Torso:
     """The annotated stretch of the spine on the localiser's grid."""
-    hu, grid_affine = coarse_hu(volume, VOXEL_MM)
+    looks, grid_affine = coarse_hu(volume, VOXEL_MM)
+    hu = looks[-1]  # the softest: what phantom torsos look like
     inverse = np.linalg.inv(grid_affine)
     index = np.array([vertebra.centre_mm for vertebra in vertebrae]) @ inverse[:3, :3].T + inverse[:3, 3]
     margin = TORSO_MARGIN_MM / VOXEL_MM
