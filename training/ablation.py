@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from training.fit import fit_grader
-from training.metrics import measure
+from training.metrics import figures_of, measure
 from training.recipe import Recipe
 from training.run import calibrated, judged_tests
 from training.samples import Purpose
@@ -81,9 +81,9 @@ def _fit(
     validation = [
         judged for _, judged in judged_tests(network, sources, calibration, cuts, Purpose.VALIDATION)
     ]
-    decisive = [measure(judged, replicates=0)[CHOSEN_BY]["value"] for judged in validation]
+    decisive = [figures_of(judged)[CHOSEN_BY] for judged in validation]
     tests = {
-        sample.data: {figure: measure(judged)[figure] for figure in SHOWN}
+        sample.data: {name: figure for name, figure in measure(judged).items() if name in SHOWN}
         for sample, judged in judged_tests(network, sources, calibration, cuts)
     }
     known = [value for value in decisive if value is not None]

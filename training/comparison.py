@@ -10,7 +10,7 @@ from inference.bundle import Bundle
 from training.casesets import CaseSet, load_set_crops, load_set_torsos
 from training.errors import NotPromotedError
 from training.evaluate import judge, localiser_figures, torso_peaks
-from training.metrics import FIGURES, REPLICATES, Judged, measure
+from training.metrics import FIGURES, REPLICATES, Judged, figures_of, measure
 from training.samples import Purpose, Torso
 from training.sources import Sample, together
 
@@ -141,16 +141,17 @@ def _rows(current: Judged, candidate: Judged) -> list[Row]:
     drawn: dict[str, list[float]] = {name: [] for name in FIGURES}
     for _ in range(REPLICATES // 2):
         again = np.concatenate([members[n] for n in rng.integers(len(members), size=len(members))])
-        before, after = current.taken(again), candidate.taken(again)
-        for name, figure in FIGURES.items():
-            was, now = figure(before), figure(after)
+        after = figures_of(candidate.taken(again))
+        for name, was in figures_of(current.taken(again)).items():
+            now = after[name]
             if was is not None and now is not None:
                 drawn[name].append(now - was)
+    before, after = figures_of(current), figures_of(candidate)
     rows = []
-    for name, figure in FIGURES.items():
+    for name in FIGURES:
         enough = len(drawn[name]) >= REPLICATES / 4 and len(patients) > 1
         low, high = np.quantile(drawn[name], [0.025, 0.975]) if enough else (None, None)
-        rows.append(Row(name, figure(current), figure(candidate), low, high))
+        rows.append(Row(name, before[name], after[name], low, high))
     return rows
 
 

@@ -57,11 +57,17 @@ def measure(judged: Judged, replicates: int = REPLICATES, seed: int = 0) -> dict
     drawn: dict[str, list[float]] = {name: [] for name in FIGURES}
     for _ in range(replicates):
         again = judged.taken(np.concatenate([rows[n] for n in rng.integers(len(rows), size=len(rows))]))
-        for name, figure in FIGURES.items():
-            value = figure(again)
+        for name, value in figures_of(again).items():
             if value is not None:
                 drawn[name].append(value)
-    return {name: _interval(figure(judged), drawn[name], replicates) for name, figure in FIGURES.items()}
+    return {name: _interval(value, drawn[name], replicates) for name, value in figures_of(judged).items()}
+
+
+def figures_of(judged: Judged) -> dict[str, float | None]:
+    """Every figure's value, None where it cannot be computed."""
+    studies = by_study(judged)
+    each = {name: figure(judged) for name, figure in VERTEBRA_FIGURES.items()}
+    return each | {name: figure(studies) for name, figure in STUDY_FIGURES.items()}
 
 
 def _interval(value: float | None, drawn: list[float], replicates: int) -> dict[str, Any]:
@@ -136,17 +142,13 @@ def calibration(judged: Judged, grade: int) -> float | None:
 
 def by_study(judged: Judged) -> Judged:
     """One row a study: the highest true and found grade, the highest probabilities."""
-    studies, owner = np.unique(judged.study, return_inverse=True)
-    rows = [np.flatnonzero(owner == number) for number in range(len(studies))]
-    return Judged(
-        np.array([judged.true[own].max() for own in rows]),
-        np.array([judged.found[own].max() for own in rows]),
-        np.array([judged.probability[own].max(axis=0) for own in rows]),
-        np.full(len(rows), np.nan),
-        np.full(len(rows), np.nan),
-        studies,
-        np.array([judged.patient[own[0]] for own in rows]),
-    )
+    studies, first, owner = np.unique(judged.study, return_index=True, return_inverse=True)
+    true, found = np.zeros((2, len(studies)), np.int64)
+    probability = np.zeros((len(studies), 3))
+    for highest, values in ((true, judged.true), (found, judged.found), (probability, judged.probability)):
+        np.maximum.at(highest, owner, values)
+    unknown = np.full(len(studies), np.nan)
+    return Judged(true, found, probability, unknown, unknown, studies, judged.patient[first])
 
 
 def confusion(true: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -182,15 +184,11 @@ def _recall(grade: int) -> Figure:
     return lambda judged: _share(judged.found[judged.true == grade] == grade)
 
 
-def _study(figure: Callable[[Judged, int], float | None], grade: int) -> Figure:
-    return lambda judged: figure(by_study(judged), grade)
-
-
 def _of(figure: Callable[[Judged, int], float | None], grade: int) -> Figure:
     return lambda judged: figure(judged, grade)
 
 
-FIGURES: Final[dict[str, Figure]] = {
+VERTEBRA_FIGURES: Final[dict[str, Figure]] = {
     "sensitivity, grade 1 or more": _of(sensitivity, 1),
     "sensitivity, grade 2 or more": _of(sensitivity, 2),
     "specificity, grade 1 or more": _of(specificity, 1),
@@ -208,8 +206,13 @@ FIGURES: Final[dict[str, Figure]] = {
     "height loss error, points": loss_error,
     "calibration error, grade 1 or more": _of(calibration, 1),
     "calibration error, grade 2 or more": _of(calibration, 2),
-    "study sensitivity, grade 2 or more": _study(sensitivity, 2),
-    "study specificity, grade 2 or more": _study(specificity, 2),
-    "study AUROC, grade 2 or more": _study(auroc, 2),
 }
+
+STUDY_FIGURES: Final[dict[str, Figure]] = {
+    "study sensitivity, grade 2 or more": _of(sensitivity, 2),
+    "study specificity, grade 2 or more": _of(specificity, 2),
+    "study AUROC, grade 2 or more": _of(auroc, 2),
+}
+
+FIGURES: Final = (*VERTEBRA_FIGURES, *STUDY_FIGURES)
 """The figures by the names that tables, reports and cards use."""

@@ -26,7 +26,7 @@ from training.evaluate import (
 )
 from training.export import write_bundle
 from training.fit import Watch, build_grader, build_localiser, fit_grader, fit_localiser, unwatched
-from training.metrics import Judged, measure
+from training.metrics import Judged, figures_of, measure
 from training.recipe import Recipe, read_recipe, recipe_path, save_recipe
 from training.samples import UNGRADED, Purpose
 from training.sources import PHANTOM, Sample, Sources, samples_folder, together
@@ -38,7 +38,13 @@ CENTRE_CUT = 0.3
 LEVEL_CONFIDENCE = 0.5
 """A numbering less likely than this is reported as unknown."""
 
-NETWORKS = ("localiser", "grader")
+WATCHED = {
+    "AUROC 1+": "AUROC, grade 1 or more",
+    "AUROC 2+": "AUROC, grade 2 or more",
+    "macro-F1": "macro-F1, four grades",
+    "loss error": "height loss error, points",
+}
+"""What is measured on validation crops while the grader trains."""
 
 
 def recipe_of(name: str | None, run: Path) -> Recipe:
@@ -98,17 +104,8 @@ def _validation(sample: Sample) -> Callable[[Grader], dict[str, float]]:
     def validate(network: Grader) -> dict[str, float]:
         as_is = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
         judged = judge(network, sample.crops, sample.patient, as_is, (0.5, 0.5, 0.5))
-        found = measure(judged, replicates=0)
-        return {
-            short: float(found[name]["value"])
-            for short, name in (
-                ("AUROC 1+", "AUROC, grade 1 or more"),
-                ("AUROC 2+", "AUROC, grade 2 or more"),
-                ("macro-F1", "macro-F1, four grades"),
-                ("loss error", "height loss error, points"),
-            )
-            if found[name]["value"] is not None
-        }
+        found = figures_of(judged)
+        return {short: value for short, name in WATCHED.items() if (value := found[name]) is not None}
 
     return validate
 

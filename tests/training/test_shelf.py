@@ -85,6 +85,7 @@ def test_a_pickle_in_the_place_of_the_weights_is_named(tmp_path: Path) -> None:
         load_bundle(bundle)
 
 
+@pytest.mark.slow
 def test_a_bundle_that_misses_fractures_is_refused_and_the_grade_is_named(
     case_set: CaseSet, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_bundle_that_misses_fractures_is_refused_and_the_grade_is_named(
     assert not compare(current, current, [case_set], Purpose.TRAINING).worse(0.0)
 
 
+@pytest.mark.slow
 def test_promote_says_why_not_and_leaves_everything_as_it_was(case_set: CaseSet, tmp_path: Path) -> None:
     shelf, same = tmp_path / "shelf", other_bundle(tmp_path / "same", "0")
     run = CliRunner()
