@@ -33,7 +33,9 @@ ABLATED = "cross_entropy,wei2022,detached,faintline,ordinal_contrast"
 
 @app.command("import")
 def import_(
-    layout: Annotated[str, typer.Argument(help="verse, wei2022, dicom, ctspine1k, reports or verdicts")],
+    layout: Annotated[
+        str, typer.Argument(help="dicom, verdicts, reports, verse, wei2022, ctspine1k, totalsegmentator")
+    ],
     source: Annotated[Path, typer.Argument(help="The data set: a folder, or the file of verdicts")],
     to: Annotated[Path, typer.Option(help="Case set to write; must not exist yet")],
     grades: Annotated[Path | None, typer.Option(help="List of grades, where it lies apart")] = None,

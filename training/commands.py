@@ -120,8 +120,8 @@ def fit(network: str, run: Path, recipe: str | None, origin: tuple[Paths, str | 
     """Train one network."""
     data, start = origin
     runs.check_threads(threads)
-    chosen = runs.recipe_of(recipe, run)
     sources = open_sources(run, runs.folders(data))
+    chosen = runs.recipe_of(recipe, run)
     schedule = chosen.grader.schedule if network == "grader" else chosen.localiser.schedule
     bundle = bundle_named(start) if start else None
     _note_start(run, bundle)
@@ -145,8 +145,8 @@ def _note_start(run: Path, bundle: Bundle | None) -> None:
 def evaluate(run: Path, recipe: str | None, data: Paths, threads: int) -> None:
     """Measure a run and write its report."""
     runs.check_threads(threads)
-    chosen = runs.recipe_of(recipe, run)
     sources = open_sources(run, runs.folders(data))
+    chosen = runs.recipe_of(recipe, run)
     with console.status("calibrating on validation, measuring on test"):
         figures = runs.evaluate_run(chosen, sources)
         page = write_report(chosen, sources)

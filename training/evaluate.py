@@ -177,6 +177,7 @@ def localiser_figures(
         "found": found,
         "false_points": false,
         "level_right_share": round(float(right) / max(1, named), 4),
+        "identification_rate": round(float(right) / max(1, true), 4),
         "mean_distance_mm": round(float(np.mean(distances)) if distances else 0.0, 2),
     }
 

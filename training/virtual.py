@@ -16,12 +16,15 @@ from inference.crops import CROP
 from inference.findings import Heights
 from inference.heights import Measured, height_losses
 from inference.levels import LEVELS
-from training.samples import Crops
+from training.samples import UNGRADED, Crops
 
 Array = NDArray[np.float64]
 
 BANDS: Final = ((0.20, 0.25), (0.25, 0.40), (0.40, 0.65))
 """Raw height losses of grades 1, 2 and 3 that are drawn."""
+
+MEASURED_NORMAL: Final = 0.17
+"""A vertebra that nobody graded and that lost less than this is taken for normal: real normal ones do."""
 
 DISC_MM: Final = 8.0
 """Over so much beyond an end plate the difference to the straight neighbour is taken up."""
@@ -78,10 +81,13 @@ def virtual_spine(crops: Crops, tall: NDArray[np.int16], rng: np.random.Generato
     ``tall`` (N, slices, 3 rows, columns) shows what lies above and below each crop: it moves into view.
 
     Grades follow from the raw height loss of the finished points. None where nothing is normal and measured.
+    What nobody graded stays ungraded, unless it is broken here.
     """
     measured = np.asarray(np.isfinite(crops.points).all(axis=(1, 2)))
     spine, tall = crops.taken(measured), tall[measured]
-    normal = np.flatnonzero((spine.grade == 0) & (spine.raw_loss < BANDS[0][0]))
+    graded_normal = (spine.grade == 0) & (spine.raw_loss < BANDS[0][0])
+    measured_normal = (spine.grade == UNGRADED) & (spine.raw_loss < MEASURED_NORMAL)
+    normal = np.flatnonzero(graded_normal | measured_normal)
     chosen: list[int] = []
     for number in rng.permutation(normal):
         apart = all(abs(int(spine.level[number]) - int(spine.level[other])) > 1 for other in chosen)

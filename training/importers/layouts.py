@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from training.cases import Gathered
-from training.importers import corrected_sr, ctspine1k, dicom_csv, verdicts, verse, wei2022
+from training.importers import corrected_sr, ctspine1k, dicom_csv, totalsegmentator, verdicts, verse, wei2022
 from training.importers.source import Source
 
 
@@ -24,6 +24,9 @@ LAYOUTS: Final[dict[str, Layout]] = {
         "a folder of DICOM with a CSV (study,series,level,grade[,x,y,z]), DICOM SEG or both", dicom_csv.read
     ),
     "ctspine1k": Layout("CTSpine1K masks (localisation only)", ctspine1k.read),
+    "totalsegmentator": Layout(
+        "CT with TotalSegmentator's multi-label masks, no grades", totalsegmentator.read
+    ),
     "reports": Layout("TID 1500 reports that radiologists corrected, with their CT", corrected_sr.read),
     "verdicts": Layout("verdicts that `faintline verdicts` exported, with --images", verdicts.read),
 }

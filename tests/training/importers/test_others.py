@@ -9,9 +9,13 @@ import pytest
 from annotated_spines import write_dicom_study, write_pair, write_segmentation
 from spine_cases import LEVELS, centre_mm, ct_headers, study_of
 
+from inference.bundle import load_bundle
 from inference.findings import Grade
+from inference.levels import LEVELS as LEVELS_OF_ALL
 from training.importers import LAYOUTS, Source
-from training.samples import Purpose
+from training.preparing import prepare
+from training.recipe import read_recipe
+from training.samples import UNGRADED, Purpose
 from training.segmentation import read_segmentation
 
 
@@ -61,6 +65,20 @@ def test_the_papers_processed_crops_are_refused_with_the_reason(tmp_path: Path) 
     (tmp_path / "img").mkdir()
     (problem,) = LAYOUTS["wei2022"].read(Source(tmp_path)).problems
     assert "original_dataset.zip" in problem.what
+
+
+@pytest.mark.real_data
+def test_totalsegmentators_numbering_is_not_taken_for_verses(real_data: Path) -> None:
+    gathered = LAYOUTS["totalsegmentator"].read(Source(real_data / "labelled/totalsegmentator_example"))
+    (case,) = gathered.cases
+    assert not gathered.problems
+    rng = np.random.default_rng(0)
+    prepared = prepare(case, read_recipe().grader, load_bundle(), 2, rng)
+    assert prepared.torso is not None
+    names = [LEVELS_OF_ALL[level] for level in prepared.torso.levels]
+    assert names == ["T11", "T12", "L1", "L2"]
+    assert prepared.virtual
+    assert {UNGRADED, 0, 1, 2, 3} >= set(prepared.virtual[0].grade) > {UNGRADED}
 
 
 HEADER = "study,series,level,grade,x,y,z\n"
