@@ -205,7 +205,9 @@ def load_set_crops(
             if name.startswith(f"{kind}/"):
                 shards.append(load_shard(one.folder / name))
                 patients += [study.patient] * len(shards[-1])
-    return (join_crops(shards), np.array(patients)) if shards else None
+    if not any((shard.grade != UNGRADED).any() for shard in shards):
+        return None
+    return join_crops(shards), np.array(patients)
 
 
 def load_set_torsos(one: CaseSet, purpose: Purpose) -> list[Torso]:

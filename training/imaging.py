@@ -26,6 +26,11 @@ class UnusableImageError(TrainingError):
     """An image file cannot serve as a CT or as its mask."""
 
 
+BONE_HU = 150
+LEAST_BONE = 0.1
+"""Of a vertebra's voxels at least this share is denser than that; of other tissue hardly any."""
+
+
 def is_nifti(path: Path) -> bool:
     """Whether the name says NIfTI."""
     return path.name.endswith((".nii", ".nii.gz"))
@@ -71,28 +76,28 @@ def read_labels(path: Path) -> tuple[NDArray[np.int16], Affine]:
     return rounded.astype(np.int16), _affine(image)
 
 
-def on_grid_of(volume: Volume, labels: NDArray[np.int16], affine: Affine) -> NDArray[np.int16]:
-    """The labels on their CT's grid; a mask of a part of the CT is filled up with 0.
-
-    Raises
-    ------
-    UnusableImageError : the mask has another grid, or lies elsewhere
-    """
-    corners = np.array([(0.0, 0.0, 0.0), np.array(labels.shape) - 1.0])
-    places = volume.to_index(corners @ affine[:3, :3].T + affine[:3, 3])
-    start = np.rint(places[0]).astype(int)
-    expected = np.array([start, start + labels.shape - 1])
-    away = np.linalg.norm((places - expected) * volume.spacing_mm, axis=1)
-    if (away > SAME_PLACE_MM).any():
+def check_same_grid(volume: Volume, labels: NDArray[np.int16], affine: Affine) -> None:
+    """Raise UnusableImageError unless a mask lies on its CT's grid."""
+    if labels.shape != volume.voxels.shape:
         raise UnusableImageError(
-            f"has {_size(labels.shape)} voxels on another grid than its CT ({_size(volume.voxels.shape)}): "
+            f"has {_size(labels.shape)} voxels, its CT has {_size(volume.voxels.shape)}: "
             "resample the mask to the CT"
         )
-    spare = np.array(volume.voxels.shape) - labels.shape - start
-    if (start < 0).any() or (spare < 0).any():
-        off = float(np.abs(np.minimum(np.minimum(start, spare), 0) * np.array(volume.spacing_mm)).max())
-        raise UnusableImageError(f"reaches {off:.0f} mm beyond its CT: it belongs to another image")
-    return np.pad(labels, list(zip(start, spare, strict=True)))
+    corners = np.array(np.meshgrid(*[(0.0, n - 1.0) for n in labels.shape])).reshape(3, -1).T
+    away = np.linalg.norm(volume.to_lps(corners) - corners @ affine[:3, :3].T - affine[:3, 3], axis=1).max()
+    if away > SAME_PLACE_MM:
+        raise UnusableImageError(f"lies {away:.0f} mm away from its CT: its header names another place")
+
+
+def check_on_bone(volume: Volume, labels: NDArray[np.int16]) -> None:
+    """Raise UnusableImageError where labels of vertebrae do not lie on bone, as those of another image do."""
+    inside = volume.voxels[labels > 0]
+    share = float((inside > BONE_HU).mean()) if len(inside) else 0.0
+    if share < LEAST_BONE:
+        raise UnusableImageError(
+            f"lies on bone in only {100 * share:.0f} % of its voxels: it belongs to another image, or its "
+            "header names another place"
+        )
 
 
 def _nifti_volume(path: Path) -> Volume:

@@ -19,7 +19,14 @@ from inference.spine import coarse_hu, find_vertebrae
 from inference.volume import Affine, Grid, Volume, sample
 from training.cases import Case, Mark
 from training.errors import Problem
-from training.imaging import UnusableImageError, is_nifti, on_grid_of, read_ct, read_labels
+from training.imaging import (
+    UnusableImageError,
+    check_on_bone,
+    check_same_grid,
+    is_nifti,
+    read_ct,
+    read_labels,
+)
 from training.masks import measure_mask
 from training.recipe import GraderRecipe
 from training.samples import UNGRADED, Crops, Purpose, Torso
@@ -103,7 +110,8 @@ def _masked_vertebrae(case: Case, volume: Volume) -> tuple[NDArray[np.int16], Af
     numbering = case.numbering
     if is_nifti(case.mask):
         labels, affine = read_labels(case.mask)
-        labels, affine = on_grid_of(volume, labels, affine), volume.affine
+        check_same_grid(volume, labels, affine)
+        check_on_bone(volume, np.where(np.isin(labels, list(numbering)), labels, 0))
     else:
         labels, affine, numbering = read_segmentation(case.mask)
     measured = measure_mask(labels, affine, numbering)

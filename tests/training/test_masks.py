@@ -10,7 +10,7 @@ from annotated_spines import DEPTH_MM, HEIGHT_MM, write_pair
 from inference.findings import Heights
 from inference.heights import Measured, height_losses
 from inference.levels import GRADED_LEVELS, VERSE_LABELS
-from training.imaging import UnusableImageError, on_grid_of, read_ct, read_labels
+from training.imaging import UnusableImageError, check_on_bone, check_same_grid, read_ct, read_labels
 from training.masks import MaskedVertebra, measure_mask
 
 
@@ -37,30 +37,25 @@ def test_a_mask_of_another_place_or_size_is_refused(tmp_path: Path) -> None:
     write_pair(tmp_path, "ct.nii.gz", "mask.nii.gz")
     volume = read_ct([tmp_path / "ct.nii.gz"])
     labels, affine = read_labels(tmp_path / "mask.nii.gz")
-    assert (on_grid_of(volume, labels, affine) == labels).all()
+    check_same_grid(volume, labels, affine)
     moved = affine.copy()
     moved[0, 3] += 30
-    with pytest.raises(UnusableImageError, match="30 mm beyond"):
-        on_grid_of(volume, labels, moved)
-    coarse = affine.copy()
-    coarse[:3, :3] *= 1.5
+    with pytest.raises(UnusableImageError, match="30 mm away"):
+        check_same_grid(volume, labels, moved)
     with pytest.raises(UnusableImageError, match="resample"):
-        on_grid_of(volume, labels, coarse)
+        check_same_grid(volume, labels[1:], affine)
     with pytest.raises(UnusableImageError, match="no mask of labels"):
         (tmp_path / "x").mkdir()
         read_labels(_scaled(tmp_path / "mask.nii.gz", tmp_path / "x" / "half.nii.gz"))
 
 
-def test_a_mask_of_a_part_of_the_ct_is_filled_up(tmp_path: Path) -> None:
+def test_a_mask_beside_the_bone_is_refused(tmp_path: Path) -> None:
     write_pair(tmp_path, "ct.nii.gz", "mask.nii.gz")
     volume = read_ct([tmp_path / "ct.nii.gz"])
-    labels, affine = read_labels(tmp_path / "mask.nii.gz")
-    part = affine.copy()
-    part[:3, 3] += affine[:3, :3] @ np.array([40.0, 5.0, 7.0])
-    filled = on_grid_of(volume, labels[40:90, 5:, 7:70], part)
-    assert (filled[40:90, 5:, 7:70] == labels[40:90, 5:, 7:70]).all()
-    assert filled.shape == labels.shape
-    assert not filled[:40].any()
+    labels, _ = read_labels(tmp_path / "mask.nii.gz")
+    check_on_bone(volume, labels)
+    with pytest.raises(UnusableImageError, match="another image"):
+        check_on_bone(volume, np.roll(labels, 36, axis=1))
 
 
 def _scaled(source: Path, target: Path) -> Path:

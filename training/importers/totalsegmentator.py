@@ -2,7 +2,7 @@
 
 ``NAME_ct.nii.gz`` with ``NAME_seg.nii.gz``, or ``NAME/ct.nii.gz`` with ``NAME/seg.nii.gz``; vertebrae are
 numbered S1 = 26, L5 = 27 ... C1 = 50. They serve the localiser, and with --virtual the grader: a vertebra
-that measures normal can be broken. Licence of its public data: CC BY 4.0; own masks stand under the site's terms.
+that measures normal can be broken. Its public data stand under CC BY 4.0.
 """
 
 from pathlib import Path

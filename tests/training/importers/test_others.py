@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from annotated_spines import write_dicom_study, write_pair, write_segmentation
 from spine_cases import LEVELS, centre_mm, ct_headers, study_of
 
@@ -13,7 +14,7 @@ from inference.bundle import load_bundle
 from inference.findings import Grade
 from inference.levels import LEVELS as LEVELS_OF_ALL
 from training.importers import LAYOUTS, Source
-from training.preparing import prepare
+from training.preparing import FaultyCaseError, prepare
 from training.recipe import read_recipe
 from training.samples import UNGRADED, Purpose
 from training.segmentation import read_segmentation
@@ -67,18 +68,24 @@ def test_the_papers_processed_crops_are_refused_with_the_reason(tmp_path: Path) 
     assert "original_dataset.zip" in problem.what
 
 
-@pytest.mark.real_data
-def test_totalsegmentators_numbering_is_not_taken_for_verses(real_data: Path) -> None:
-    gathered = LAYOUTS["totalsegmentator"].read(Source(real_data / "labelled/totalsegmentator_example"))
-    (case,) = gathered.cases
-    assert not gathered.problems
-    rng = np.random.default_rng(0)
-    prepared = prepare(case, read_recipe().grader, load_bundle(), 2, rng)
+def test_totalsegmentators_numbering_is_not_taken_for_verses(tmp_path: Path) -> None:
+    write_pair(tmp_path / "s1", "ct.nii.gz", "seg.nii.gz")
+    path = tmp_path / "s1" / "seg.nii.gz"
+    image = sitk.ReadImage(str(path))
+    numbered = sitk.ChangeLabel(sitk.Cast(image, sitk.sitkUInt8), {19: 32, 20: 31, 21: 30, 22: 29})
+    sitk.WriteImage(numbered, str(path))
+    (case,) = LAYOUTS["totalsegmentator"].read(Source(tmp_path)).cases
+    prepared = prepare(case, read_recipe().grader, load_bundle(), 2, np.random.default_rng(0))
     assert prepared.torso is not None
-    names = [LEVELS_OF_ALL[level] for level in prepared.torso.levels]
-    assert names == ["T11", "T12", "L1", "L2"]
-    assert prepared.virtual
-    assert {UNGRADED, 0, 1, 2, 3} >= set(prepared.virtual[0].grade) > {UNGRADED}
+    assert [LEVELS_OF_ALL[level] for level in prepared.torso.levels] == ["T12", "L1", "L2", "L3"]
+    assert set(prepared.virtual[0].grade) > {UNGRADED}
+
+
+@pytest.mark.real_data
+def test_a_real_mask_of_another_size_than_its_ct_is_refused(real_data: Path) -> None:
+    (case,) = LAYOUTS["totalsegmentator"].read(Source(real_data / "labelled/totalsegmentator_example")).cases
+    with pytest.raises(FaultyCaseError, match="30 × 101 × 122 voxels, its CT has 112"):
+        prepare(case, read_recipe().grader, load_bundle(), 0, np.random.default_rng(0))
 
 
 HEADER = "study,series,level,grade,x,y,z\n"
