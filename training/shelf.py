@@ -1,8 +1,8 @@
-"""A folder with every bundle a site has had in use: which is current, which was before, which is a shadow.
+"""A folder with every bundle a site has had in use: which is current, and which was before.
 
-``current``, ``previous`` and ``shadow`` are links into ``bundles/``; the node's setting ``worker.bundle``
-names ``SHELF/current``. A link is replaced by one rename, so there is always one current bundle; bundles are
-copied in whole and never overwritten.
+``current`` and ``previous`` are links into ``bundles/``; the node's setting ``worker.bundle`` names
+``SHELF/current``. A link is replaced by one rename, so there is always one current bundle; bundles are copied
+in whole and never overwritten.
 """
 
 import json
@@ -33,7 +33,7 @@ def put(shelf: Path, bundle: Path) -> Path:
 
 
 def linked(shelf: Path, link: str) -> Path | None:
-    """The bundle that ``current``, ``previous`` or ``shadow`` names, if any."""
+    """The bundle that ``current`` or ``previous`` names, if any."""
     path = shelf / link
     return path.resolve() if path.is_symlink() and path.exists() else None
 
@@ -59,14 +59,6 @@ def take_back(shelf: Path) -> Path:
     _link(shelf, "previous", current)
     _note(shelf, {"taken back to": previous.name})
     return previous
-
-
-def put_in_shadow(shelf: Path, bundle: Path) -> Path:
-    """Name a bundle as the one that may screen beside the current one."""
-    target = put(shelf, bundle)
-    _link(shelf, "shadow", target)
-    _note(shelf, {"in shadow": target.name})
-    return target
 
 
 def frozen_validation(shelf: Path) -> str | None:

@@ -51,14 +51,6 @@ def test_a_promotion_switches_current_and_keeps_the_one_before(tmp_path: Path) -
     assert shelves.frozen_validation(shelf) == "v"
 
 
-def test_a_shadow_stands_beside_the_current_one(tmp_path: Path) -> None:
-    shelf = tmp_path / "shelf"
-    shelves.promote(shelf, other_bundle(tmp_path / "a", "1"), "v", {})
-    shelves.put_in_shadow(shelf, other_bundle(tmp_path / "b", "2"))
-    assert load_bundle(shelf / "shadow").card.version == "2"
-    assert load_bundle(shelf / "current").card.version == "1"
-
-
 def test_there_is_nothing_to_take_back_on_a_new_shelf(tmp_path: Path) -> None:
     with pytest.raises(NotPromotedError, match="no previous"):
         shelves.take_back(tmp_path)
