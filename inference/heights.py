@@ -49,14 +49,19 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class HeightLoss:
-    """Losses of one vertebra (0-1) and the height in mm the raw one refers to.
+    """Losses of one vertebra (0-1), and the heights that they refer to.
 
-    ``neighbour`` is None where there is no other vertebra near enough.
+    Attributes
+    ----------
+    reference_mm : the tallest comparable height: what ``raw`` refers to
+    expected : the neighbours' heights, scaled to this level: what ``neighbour`` refers to
+    neighbour, expected : None where there is no other vertebra near enough
     """
 
     raw: float
     neighbour: float | None
     reference_mm: float
+    expected: Heights | None
 
 
 def measure(points: HeightPoints) -> Heights:
@@ -90,7 +95,9 @@ def height_losses(spine: Sequence[Measured]) -> tuple[HeightLoss, ...]:
         around = (away > 0) & (away <= NEIGHBOUR_REACH)
         same = _expected(heights, norm, around, own)
         neighbour = float((1 - heights[own] / same).max()) if len(same) else None
-        found.append(HeightLoss(float(1 - heights[own].min() / reference), neighbour, float(reference)))
+        expected = Heights(*map(float, same)) if len(same) else None
+        raw = float(1 - heights[own].min() / reference)
+        found.append(HeightLoss(raw, neighbour, float(reference), expected))
     return tuple(found)
 
 

@@ -35,7 +35,7 @@ TILT_SPREAD_DEGREES: Final = 25.0
 LEVEL_DOUBT: Final = 0.2
 """Share of the points whose level scores are taken to say nothing: some wrong ones must not break a chain."""
 
-LEAST_CHAIN: Final = 3
+LEAST_CHAIN: Final = 2
 """Fewer points than this are no spine."""
 
 

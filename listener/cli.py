@@ -96,6 +96,24 @@ def retry(
 
 
 @app.command()
+def verdicts(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; else the terminal.")
+    ] = None,
+    settings: SettingsFile = _DEFAULT_SETTINGS,
+) -> None:
+    """Export what radiologists answered, one JSON object a line, for training."""
+    from listener.registry import Registry
+    from listener.settings import load_settings
+
+    content = "".join(f"{line}\n" for line in Registry(load_settings(settings).registry_url).answers.lines())
+    if output is None:
+        typer.echo(content, nl=False)
+    else:
+        output.write_text(content, encoding="utf-8")
+
+
+@app.command()
 def audit(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
     """Check that the audit trail is whole: no message changed, removed or inserted."""
     from listener.audit import verify

@@ -8,23 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from listener.contexts import CT_SOP_CLASSES
 from listener.registry import Registry
 from listener.study import StudyState
 
 log = structlog.get_logger()
-
-CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED_CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2.1"
-LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2.2"
-
-_CT = frozenset((CT_IMAGE_STORAGE, ENHANCED_CT_IMAGE_STORAGE, LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE))
 
 
 def decide(sop_classes: Set[str]) -> tuple[StudyState, str]:
     """Say what becomes of a complete study; ``sop_classes`` leaves out results of our own."""
     if not sop_classes:
         return StudyState.LEFT_ALONE, "holds only results of our own"
-    if not sop_classes & _CT:
+    if not sop_classes & CT_SOP_CLASSES:
         return StudyState.LEFT_ALONE, "holds no CT images"
     return StudyState.QUEUED, "waiting for a worker"
 

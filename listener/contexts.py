@@ -8,6 +8,15 @@ VERIFICATION: Final = "1.2.840.10008.1.1"
 IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 
+CT_SOP_CLASSES: Final = frozenset(
+    (
+        "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+        "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
+    )
+)
+"""What can be screened."""
+
 TRANSFER_SYNTAXES: Final[tuple[str, ...]] = (
     "1.2.840.10008.1.2.4.70",  # JPEG Lossless, first-order prediction
     "1.2.840.10008.1.2.4.57",  # JPEG Lossless

@@ -24,6 +24,10 @@ DUPLICATE = 0x0111
 """Duplicate SOP instance (PS3.7 C.5.7): the destination has it already."""
 
 
+MEDIUM, HIGH = 0x00, 0x01
+"""Priority (0000,0700), PS3.7 9.3.1."""
+
+
 class Outcome(Enum):
     """What one attempt came to."""
 
@@ -49,12 +53,14 @@ def send(
     timeout_seconds: float,
 ) -> list[Attempt]:
     """Try to send every delivery over one association; files lie under ``results``."""
-    application = _application(calling_ae_title, timeout_seconds)
+    application = application_entity(calling_ae_title, timeout_seconds)
     for sop_class in {delivery.sop_class_uid for delivery in deliveries}:
         application.add_requested_context(sop_class, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
     association = application.associate(destination.host, destination.port, ae_title=destination.ae_title)
+    if not association.is_established and accepts_none(association):
+        return [_not_accepted(delivery) for delivery in deliveries]
     if not association.is_established:
-        reason = _why_not(association)
+        reason = why_not(association)
         return [Attempt(delivery, Outcome.LATER, reason) for delivery in deliveries]
     try:
         return [_store(association, delivery, results / delivery.path) for delivery in deliveries]
@@ -65,11 +71,11 @@ def send(
 
 def echo(calling_ae_title: str, destination: configuration.Destination, timeout_seconds: float) -> str | None:
     """Verify a destination by C-ECHO (PS3.4 A); return what is wrong, or None."""
-    application = _application(calling_ae_title, timeout_seconds)
+    application = application_entity(calling_ae_title, timeout_seconds)
     application.add_requested_context(VERIFICATION)
     association = application.associate(destination.host, destination.port, ae_title=destination.ae_title)
     if not association.is_established:
-        return _why_not(association)
+        return why_not(association)
     try:
         status = association.send_c_echo().get("Status")
     finally:
@@ -93,7 +99,8 @@ def groups(deliveries: Iterable[Delivery]) -> dict[tuple[str, str], list[Deliver
     return grouped
 
 
-def _application(calling_ae_title: str, timeout_seconds: float) -> AE:
+def application_entity(calling_ae_title: str, timeout_seconds: float) -> AE:
+    """Make our side of an association, without any presentation context."""
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
     application = AE(calling_ae_title)
@@ -106,12 +113,23 @@ def _application(calling_ae_title: str, timeout_seconds: float) -> AE:
     return application
 
 
-def _why_not(association: Association) -> str:
+def why_not(association: Association) -> str:
+    """Say in plain words why there is no association."""
     if association.is_rejected:
         return "the destination rejected the association (does it know our AE title?)"
     if association.is_aborted:
         return "no connection to the destination, or it aborted the association"
     return "no association with the destination"
+
+
+def accepts_none(association: Association) -> bool:
+    """Whether the peer was there, and accepts nothing of what was proposed: pynetdicom then aborts."""
+    return bool(association.rejected_contexts) and not association.accepted_contexts
+
+
+def _not_accepted(delivery: Delivery) -> Attempt:
+    name = UID(delivery.sop_class_uid).name
+    return Attempt(delivery, Outcome.REFUSED, f"the destination does not accept {name}")
 
 
 def _store(association: Association, delivery: Delivery, path: Path) -> Attempt:
@@ -120,10 +138,9 @@ def _store(association: Association, delivery: Delivery, path: Path) -> Attempt:
     if not any(
         context.abstract_syntax == UID(delivery.sop_class_uid) for context in association.accepted_contexts
     ):
-        name = UID(delivery.sop_class_uid).name
-        return Attempt(delivery, Outcome.REFUSED, f"the destination does not accept {name}")
+        return _not_accepted(delivery)
     try:
-        answer = association.send_c_store(dcmread(path))
+        answer = association.send_c_store(dcmread(path), priority=HIGH if delivery.is_urgent else MEDIUM)
     except (RuntimeError, ValueError, OSError) as error:
         return Attempt(delivery, Outcome.LATER, f"could not be sent ({type(error).__name__})")
     return _judge(delivery, answer)

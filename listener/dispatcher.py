@@ -6,22 +6,28 @@ skipped, doubled or killed at any point: the next tick finds the same rows.
 ``python -m listener.dispatcher SETTINGS`` runs it; `faintline serve` starts it so.
 """
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from listener import durable_queue
+from listener.answers import SR_CLASSES, verdicts_in
 from listener.completeness import close_quiet_studies
-from listener.delivery import Attempt, Outcome, groups, pause, send
+from listener.delivery import groups
+from listener.outbox import Confirmer, Deliverer
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
 from listener.settings import Settings
 from listener.study import Delivery, StudyState
 from listener.turns import (
+    CONFIRMATION_WORK,
     DELIVERY_WORK,
     SCREENING_QUEUE,
     SCREENING_WORK,
+    confirmation_queue,
+    confirmation_turn,
     delivery_queue,
     delivery_turn,
     screening_turn,
@@ -33,28 +39,36 @@ log = structlog.get_logger()
 EXECUTOR_ID = "dispatcher"
 _TICK_SECONDS = 0.5
 _WATCH_SECONDS = 10
+_ANSWERS_SECONDS = 2
+_AHEAD = 4
+"""How many turns of one destination are on its queue at a time."""
 
 
 def run(settings: Settings) -> None:
     """Tick and deliver until stopped."""
     registry = Registry(settings.registry_url)
-    queues = [delivery_queue(destination.name) for destination in settings.destinations]
-    durable_queue.run(
-        settings.delivery_queue_url, EXECUTOR_ID, queues, {DELIVERY_WORK: Deliverer(settings, registry)}
-    )
+    work: dict[str, durable_queue.Work] = {
+        DELIVERY_WORK: Deliverer(settings, registry),
+        CONFIRMATION_WORK: Confirmer(settings, registry),
+    }
+    names = [peer.name for peer in settings.peers]
+    queues = [queue(name) for name in names for queue in (delivery_queue, confirmation_queue)]
+    durable_queue.run(settings.delivery_queue_url, EXECUTOR_ID, queues, work)
     chores = Chores(settings, registry)
     clock = BackgroundScheduler(timezone=UTC)
     for chore, seconds in (
         (chores.close_quiet_studies, _TICK_SECONDS),
         (chores.queue_screenings, _TICK_SECONDS),
         (chores.queue_deliveries, _TICK_SECONDS),
+        (chores.queue_confirmations, _TICK_SECONDS),
+        (chores.read_answers, _ANSWERS_SECONDS),
         (chores.watch, _WATCH_SECONDS),
     ):
         clock.add_job(
             chore, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None
         )
     clock.start()
-    log.info("dispatching", destinations=[destination.name for destination in settings.destinations])
+    log.info("dispatching", destinations=names)
     until_stopped(clock.shutdown)
 
 
@@ -80,20 +94,52 @@ class Chores:
                 self._screening.put(SCREENING_QUEUE, SCREENING_WORK, turn.name, turn.argument)
 
     def queue_deliveries(self) -> None:
-        """Put every delivery that is due on its destination's queue, one turn for one study's results."""
+        """Put what is due on its destination's queue, one turn for one study's results, the urgent first.
+
+        Only a few turns of a destination wait on its queue at a time, so that a positive study overtakes what
+        piled up while the destination was down.
+        """
         due = groups(self._registry.deliveries.due(datetime.now(UTC)))
         turns = {where: delivery_turn(*where, deliveries) for where, deliveries in due.items()}
         there = self._delivering.unfinished([turn.name for turn in turns.values()])
+        waiting = Counter(where[0] for where, turn in turns.items() if turn.name in there)
         for (destination, result_key), turn in turns.items():
-            if self._settings.destination(destination) is None:
+            if self._settings.peer(destination) is None:
                 self._fail(
                     due[destination, result_key], "this destination is no longer in the settings", None
                 )
-            elif turn.name not in there:
+            elif turn.name not in there and waiting[destination] < _AHEAD:
+                waiting[destination] += 1
                 self._delivering.put(delivery_queue(destination), DELIVERY_WORK, turn.name, turn.argument)
                 if not self._delivering.unfinished([turn.name]):
                     # An attempt that ended has changed its rows, and then this changes nothing.
                     self._fail(due[destination, result_key], "the attempt was lost", datetime.now(UTC))
+
+    def queue_confirmations(self) -> None:
+        """Have destinations asked whether they keep what they took."""
+        outbox = self._registry.deliveries
+        due = groups(outbox.to_confirm(datetime.now(UTC)))
+        turns = {where: confirmation_turn(*where, sent) for where, sent in due.items()}
+        there = self._delivering.unfinished([turn.name for turn in turns.values()])
+        for (destination, result_key), turn in turns.items():
+            sent = due[destination, result_key]
+            if self._settings.peer(destination) is None:
+                outbox.left_unconfirmed(sent, "this destination is no longer in the settings")
+            elif turn.name not in there:
+                queue = confirmation_queue(destination)
+                self._delivering.put(queue, CONFIRMATION_WORK, turn.name, turn.argument)
+                if not self._delivering.unfinished([turn.name]):
+                    # The question ended without a word in the registry: it counts as asked.
+                    outbox.asked(
+                        outbox.unconfirmed(destination, result_key, datetime.now(UTC)), None, _soon()
+                    )
+
+    def read_answers(self) -> None:
+        """Look for radiologists' verdicts in documents that came back."""
+        for study_instance_uid, name, received_at in self._registry.answers.unread(SR_CLASSES):
+            found = verdicts_in(self._settings, study_instance_uid, name, received_at)
+            self._registry.answers.note(study_instance_uid, name, found)
+            log.info("document read", study_instance_uid=study_instance_uid, verdicts=len(found))
 
     def watch(self) -> None:
         """Find studies whose turn was lost, and turns whose worker no longer exists."""
@@ -113,42 +159,8 @@ class Chores:
             self._registry.deliveries.failed(delivery, reason, next_attempt_at)
 
 
-class Deliverer:
-    """Makes one attempt to send one study's results to one destination."""
-
-    def __init__(self, settings: Settings, registry: Registry) -> None:
-        self._settings = settings
-        self._registry = registry
-
-    def __call__(self, argument: str) -> None:
-        """Send what is still pending; note what became of each."""
-        destination_name, result_key = argument.split(":", 1)
-        destination = self._settings.destination(destination_name)
-        pending = self._registry.deliveries.pending(destination_name, result_key)
-        if destination is None or not pending:
-            return
-        timeout = self._settings.delivery.timeout_seconds
-        calling = self._settings.receiver.ae_title
-        for attempt in send(pending, self._settings.results, calling, destination, timeout):
-            self._note(attempt)
-
-    def _note(self, attempt: Attempt) -> None:
-        delivery, now = attempt.delivery, datetime.now(UTC)
-        log.info(
-            "delivery attempted",
-            study_instance_uid=delivery.study_instance_uid,
-            destination=delivery.destination,
-            kind=delivery.kind,
-            outcome=attempt.outcome.name.lower(),
-            remark=attempt.remark,
-        )
-        if attempt.outcome is Outcome.SENT:
-            self._registry.deliveries.delivered(delivery, now, attempt.remark)
-        elif attempt.outcome is Outcome.LATER:
-            again = now + pause(delivery.attempts + 1, self._settings.delivery)
-            self._registry.deliveries.failed(delivery, attempt.remark, again)
-        else:
-            self._registry.deliveries.failed(delivery, attempt.remark, None)
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=_WATCH_SECONDS)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from listener.commitment import CommitmentReport
 from listener.errors import DamagedFile, RegistryUnavailable
 from listener.registry import Registry
 from listener.spool import Spool
@@ -45,6 +46,11 @@ class Journal:
     def closed(self, association: str) -> None:
         """Note that an association ended, after all that it brought."""
         self._add(association)
+
+    def committed(self, report: CommitmentReport) -> bool:
+        """Note what a destination says of results that it took; returns once the registry knows."""
+        now = datetime.now(UTC)
+        return self._registry.deliveries.committed(report.transaction_uid, report.kept, report.failed, now)
 
     def stop(self) -> None:
         """Write what is left and end the thread."""

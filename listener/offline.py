@@ -8,9 +8,10 @@ from PIL import Image
 from inference.bundle import load_bundle
 from inference.errors import InferenceError
 from listener.errors import StudyError
-from listener.results.build import Result
+from listener.recipients import kinds_to_make
+from listener.results.build import Result, objects_of
 from listener.results.errors import ResultError
-from listener.screening import screen_to_results, summarise
+from listener.screening import screen_to_statement, summarise
 from listener.settings import Settings
 
 
@@ -32,16 +33,17 @@ def screen_folder(folder: Path, output: Path, settings: Settings) -> OfflineOutc
     """
     files = tuple(sorted(path for path in folder.rglob("*") if path.is_file()))
     try:
-        built, report = screen_to_results(files, load_bundle(settings.worker.bundle), settings)
+        statement = screen_to_statement(files, load_bundle(settings.worker.bundle), settings)
+        built = objects_of(statement, kinds_to_make(settings.destinations))
     except (InferenceError, ResultError) as error:
         raise StudyError(f"{folder}: {error}") from error
     output.mkdir(parents=True, exist_ok=True)
     paths = [path for result in built for path in _write(result, output)]
-    return OfflineOutcome(summarise(report), tuple(paths))
+    return OfflineOutcome(summarise(statement.report), tuple(paths))
 
 
 def _write(result: Result, output: Path) -> list[Path]:
-    path = output / f"{result.kind}.dcm"
+    path = output / f"{result.name}.dcm"
     path.write_bytes(result.to_bytes())
     if "PixelData" not in result.dataset:
         return [path]

@@ -11,8 +11,11 @@ from typing import Protocol
 
 import structlog
 
+from listener import commitment
 from listener.audit import ALERT, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
+from listener.commitment import CommitmentReport
 from listener.contexts import supported_contexts
+from listener.errors import ListenerError
 from listener.gate.command import Command
 from listener.gate.listening import Gate
 from listener.gate.negotiation import Acceptor, Context, Requested
@@ -44,10 +47,14 @@ class Notes(Protocol):
     def closed(self, association: str) -> None:
         """Note that an association ended."""
 
+    def committed(self, report: CommitmentReport) -> bool:
+        """Note what a destination says of results that it took; False where nobody asked it."""
+
 
 def serve(settings: Receiver, tls: Tls, spool: Spool, notes: Notes, audit: Audit) -> Gate:
     """Start accepting associations in background threads."""
-    acceptor = Acceptor(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, supported_contexts())
+    contexts = [*supported_contexts(), commitment.context()]
+    acceptor = Acceptor(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, contexts)
     room = Room(settings.maximum_associations, settings.maximum_associations_per_host)
     context = CurrentContext(tls) if tls.certificate is not None else None
     desk = Provider(settings, spool, notes, audit)
@@ -126,6 +133,20 @@ class Visit:
     def storing(self, command: Command, context: Context) -> Reception:
         """Begin to take a data set."""
         return Reception(command, context, self._maximum_bytes, self._spool, self)
+
+    def reported(self, command: Command, context: Context, content: bytes) -> int:
+        """Answer one N-EVENT-REPORT: what a destination says of results that our deliveries asked about."""
+        report = commitment.read_report(
+            command.sop_class_uid, lambda: commitment.decoded(content, context.transfer_syntax)
+        )
+        if report is None:
+            return commitment.INVALID_ARGUMENT
+        try:
+            known = self._notes.committed(report)
+        except ListenerError:
+            return commitment.PROCESSING_FAILURE
+        log.info("storage commitment", kept=len(report.kept), failed=len(report.failed), known=known)
+        return commitment.SUCCESS if known else commitment.PROCESSING_FAILURE
 
     def carries(self, study_instance_uid: str) -> None:
         """Note that an instance of a study is here; its study is not closed while the association lives."""

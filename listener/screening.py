@@ -7,13 +7,15 @@ import json
 import os
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import structlog
+from pydicom import dcmread
 
 from inference.bundle import Bundle
 from inference.errors import InferenceError, MixedStudyError
@@ -23,13 +25,17 @@ from inference.screen import screen_files
 from listener import __version__
 from listener.audit import ACCESSED, SUCCESS, Audit, AuditEvent
 from listener.durable_file import make_folder, place_once
+from listener.recipients import kinds_to_make, noticed, recipients
 from listener.registry import Registry
-from listener.results.build import Result, build_results
+from listener.results.build import Result, objects_of, statement_of
 from listener.results.errors import ResultError
 from listener.results.identity import Product
+from listener.results.kinds import REPORTS
+from listener.results.notices import notices
+from listener.results.statement import Statement
 from listener.settings import Settings
 from listener.spool import Spool
-from listener.study import FinishedResult, Study
+from listener.study import EarlierReport, FinishedResult, Study
 from listener.turns import parse_screening
 
 log = structlog.get_logger()
@@ -82,52 +88,77 @@ class Screener:
 
     def _screen(self, study: Study) -> str:
         files = self._spool.files(study.study_instance_uid)
-        built, report = screen_to_results(files, self._bundle, self._settings)
-        finished = self._place(study, built, report)
-        destinations = [destination.name for destination in self._settings.destinations]
-        summary = summarise(report)
-        self._registry.deliveries.screening_finished(
-            study, finished, destinations, summary, datetime.now(UTC)
+        uid, outbox = study.study_instance_uid, self._registry.deliveries
+        statement = screen_to_statement(
+            files, self._bundle, self._settings, outbox.earlier_reports(uid, sorted(REPORTS))
         )
+        built = objects_of(statement, kinds_to_make(self._settings.destinations))
+        finished = [*self._place(statement, built), *self._place_notices(statement, built[0])]
+        summary = summarise(statement.report)
+        outbox.screening_finished(study, finished, summary, datetime.now(UTC))
         return summary
 
-    def _place(self, study: Study, built: tuple[Result, ...], report: StudyReport) -> list[FinishedResult]:
-        key = built[0].sop_instance_uid
-        folder = Path(study.study_instance_uid) / key
-        make_folder(self._settings.results / folder)
+    def _place(self, statement: Statement, built: tuple[Result, ...]) -> list[FinishedResult]:
+        report, folder = statement.report, self._folder(statement)
         findings = json.dumps(as_json(report), indent=2)
         place_once(self._settings.results / folder / "findings.json", findings.encode())
+        holders = self._registry.deliveries.destinations_of(report.study_instance_uid)
         finished = []
         for result in built:
-            path = folder / f"{result.kind}.dcm"
+            path = folder / f"{result.name}.dcm"
             place_once(self._settings.results / path, result.to_bytes())
             finished.append(
                 FinishedResult(
-                    study.study_instance_uid,
-                    key,
+                    report.study_instance_uid,
+                    result.key,
                     result.kind,
                     result.sop_class_uid,
                     result.sop_instance_uid,
+                    result.series_instance_uid,
                     path,
+                    recipients(result.kind, report, self._settings.destinations, holders),
+                    is_urgent=bool(report.flagged),
                 )
             )
         return finished
 
+    def _place_notices(self, statement: Statement, example: Result) -> list[FinishedResult]:
+        """Messages for those who are told; patient attributes are read from a finished object's bytes."""
+        report, key, peers = statement.report, statement.key.digest, self._settings.peers
+        holders = self._registry.deliveries.destinations_of(report.study_instance_uid)
+        finished = []
+        for notice in notices(statement, dcmread(BytesIO(example.to_bytes()), stop_before_pixels=True)):
+            told = noticed(notice.kind, report, peers, holders)
+            if told:
+                path = self._folder(statement) / notice.kind
+                place_once(self._settings.results / path, notice.body)
+                finished.append(
+                    FinishedResult(
+                        report.study_instance_uid, key, notice.kind, "", notice.uid, "", path, told, True
+                    )
+                )
+        return finished
 
-def screen_to_results(
-    files: tuple[Path, ...], bundle: Bundle, settings: Settings
-) -> tuple[tuple[Result, ...], StudyReport]:
-    """Screen the instances of one study and build what is sent back."""
+    def _folder(self, statement: Statement) -> Path:
+        """Where the result's files lie, below the folder of results."""
+        folder = Path(statement.report.study_instance_uid) / statement.key.digest
+        make_folder(self._settings.results / folder)
+        return folder
+
+
+def screen_to_statement(
+    files: tuple[Path, ...], bundle: Bundle, settings: Settings, earlier: Sequence[EarlierReport] = ()
+) -> Statement:
+    """Screen the instances of one study, and gather what the results will state."""
     screening = screen_files(files, bundle)
-    report = replace(screening.report, flag_grade=Grade(settings.report.flag_grade))
-    built = build_results(
-        report,
+    return statement_of(
+        replace(screening.report, flag_grade=Grade(settings.report.flag_grade)),
         screening.volume,
         screening.headers,
         datetime.now().astimezone(),
         Product(version=__version__),
+        earlier,
     )
-    return built, report
 
 
 def summarise(report: StudyReport) -> str:

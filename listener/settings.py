@@ -10,7 +10,9 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    HttpUrl,
     IPvAnyAddress,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -118,6 +120,13 @@ class Report(_Section):
     """The least Genant grade that is flagged; milder deformities are listed as possible."""
 
 
+StudyFilter = Literal["all", "findings", "flagged"]
+ResultObject = Literal[
+    "report", "overview", "coronal", "close-ups", "presentation", "segmentation", "key-objects", "pdf"
+]
+USUAL_OBJECTS: tuple[ResultObject, ...] = ("report", "overview", "coronal", "close-ups")
+
+
 class Delivery(_Section):
     """How results are sent."""
 
@@ -127,6 +136,8 @@ class Delivery(_Section):
     """The pause never grows beyond this. Attempts go on until the results are delivered."""
     timeout_seconds: float = Field(default=30, gt=0)
     """How long a destination may be silent."""
+    confirmation_seconds: float = Field(default=900, gt=0)
+    """How long to wait for a destination's word that it keeps the results before it is asked again."""
 
 
 class Destination(_Section):
@@ -140,6 +151,44 @@ class Destination(_Section):
     """Its address."""
     port: Port
     """Its port."""
+    objects: tuple[ResultObject, ...] = USUAL_OBJECTS
+    """Which result objects it gets."""
+    report_class: Literal["comprehensive-3d", "comprehensive"] = "comprehensive-3d"
+    """Which kind of Structured Report: the older one for a PACS or viewer that does not know the newer."""
+    studies: StudyFilter = "all"
+    """Of which studies it gets results: all, those with at least a possible deformity, or the flagged."""
+    confirm: bool = True
+    """Ask it whether it keeps what it took: by storage commitment where offered, otherwise by query."""
+
+
+class Webhook(_Section):
+    """An address that is told of studies by a signed HTTP POST (JSON, no patient data)."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")
+    """A short name of your choice, shown in `faintline status`."""
+    url: HttpUrl
+    """Where to POST."""
+    secret: SecretStr = Field(min_length=16)
+    """What the signature is made with; the receiver knows it too."""
+    studies: StudyFilter = "flagged"
+    """Of which studies it is told."""
+
+
+class HL7Receiver(_Section):
+    """A system that is told of studies by HL7 v2 ORU^R01 over MLLP. The message names the patient."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")
+    """A short name of your choice, shown in `faintline status`."""
+    host: str
+    """Its address. MLLP is not encrypted: use a protected network."""
+    port: Port
+    """Its port."""
+    application: str = ""
+    """The receiving application (MSH-5)."""
+    facility: str = ""
+    """The receiving facility (MSH-6)."""
+    studies: StudyFilter = "flagged"
+    """Of which studies it is told."""
 
 
 class Audit(_Section):
@@ -158,6 +207,9 @@ class Log(_Section):
     """The least severity that is written."""
     format: Literal["console", "json"] = "console"
     """Lines for people, or JSON for a collector."""
+
+
+Peer = Destination | Webhook | HL7Receiver
 
 
 class Settings(BaseSettings):
@@ -181,6 +233,8 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     log: Log = Log()
     destinations: tuple[Destination, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    hl7: tuple[HL7Receiver, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -196,9 +250,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _destination_names_differ(self) -> "Settings":
-        names = [destination.name for destination in self.destinations]
+        names = [peer.name for peer in self.peers]
         if len(set(names)) != len(names):
-            raise ValueError("destinations: every name must differ from the others")
+            raise ValueError("destinations, webhooks, hl7: every name must differ from the others")
         return self
 
     @property
@@ -236,9 +290,14 @@ class Settings(BaseSettings):
         """The durable queues of results to deliver."""
         return f"sqlite:///{self.folder / 'delivery-queue.sqlite'}"
 
-    def destination(self, name: str) -> Destination | None:
-        """Find the destination called ``name``; None where it is no longer configured."""
-        return next((found for found in self.destinations if found.name == name), None)
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """Everybody who gets something of a study's result."""
+        return (*self.destinations, *self.webhooks, *self.hl7)
+
+    def peer(self, name: str) -> Peer | None:
+        """Find who is called ``name``; None where it is no longer configured."""
+        return next((found for found in self.peers if found.name == name), None)
 
 
 def load_settings(path: Path) -> Settings:

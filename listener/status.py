@@ -1,5 +1,6 @@
 """The registry in; one row a study out, as a person or a program reads it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,6 +49,7 @@ def listing(rows: list[StudyRow]) -> Iterator[str]:
     """Lay the rows out for a terminal, a few lines a study."""
     if not rows:
         yield "no studies yet"
+    yield from _refusals(rows)
     for row in rows:
         arrived = f"{row.instances} instances, last {row.last_received_at}"
         yield f"{row.state:<16}{row.study_instance_uid}  {arrived}"
@@ -55,6 +57,14 @@ def listing(rows: list[StudyRow]) -> Iterator[str]:
         for delivery in row.deliveries:
             why = f" ({delivery.last_error}; {delivery.attempts} attempts)" if delivery.last_error else ""
             yield f"{'':16}{delivery.kind} to {delivery.destination}: {delivery.state}{why}"
+
+
+def _refusals(rows: list[StudyRow]) -> Iterator[str]:
+    """What a destination does not take is said once, not only with every study."""
+    failed = (d for row in rows for d in row.deliveries if d.state == DeliveryState.FAILED)
+    counted = Counter((delivery.destination, delivery.last_error) for delivery in failed)
+    for (destination, reason), number in sorted(counted.items()):
+        yield f"{'!':<16}{destination}: {reason} ({number} result{'' if number == 1 else 's'})"
 
 
 def _row(study: Study, deliveries: list[Delivery]) -> StudyRow:

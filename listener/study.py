@@ -45,11 +45,21 @@ class StudyState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where one result stands at one destination."""
+    """Where one result stands at one destination.
+
+    SENT is what its answer to C-STORE says; FOUND, that a query finds it there; COMMITTED, that the
+    destination has taken responsibility for keeping it (storage commitment, PS3.4 J).
+    """
 
     PENDING = "pending"
     SENT = "sent"
+    FOUND = "found"
+    COMMITTED = "committed"
     FAILED = "failed"
+
+
+TAKEN = frozenset((DeliveryState.SENT, DeliveryState.FOUND, DeliveryState.COMMITTED))
+"""What the destination has, as far as it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +83,35 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class FinishedResult:
-    """A result object on disk, ready to be sent."""
+    """A result object on disk, ready to be sent to ``recipients``; an urgent one before all that are not."""
 
     study_instance_uid: str
     result_key: str
     kind: str
     sop_class_uid: str
     sop_instance_uid: str
+    series_instance_uid: str
     path: Path
+    recipients: tuple[str, ...]
+    is_urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierReport:
+    """A report of ours that went out, of which another may be a new version."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One result on its way to one destination."""
+    """One result on its way to one destination.
+
+    ``checks`` counts how often the destination was asked whether it keeps the result.
+    """
 
     id: int
     study_instance_uid: str
@@ -93,9 +119,12 @@ class Delivery:
     kind: str
     sop_class_uid: str
     sop_instance_uid: str
+    series_instance_uid: str
     path: Path
     destination: str
+    is_urgent: bool
     state: DeliveryState
     attempts: int
     next_attempt_at: datetime
+    checks: int
     last_error: str

@@ -9,6 +9,7 @@ from listener.study import Delivery, Study
 SCREENING_QUEUE: Final = "screening"
 SCREENING_WORK: Final = "screen"
 DELIVERY_WORK: Final = "deliver"
+CONFIRMATION_WORK: Final = "confirm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,18 @@ def delivery_turn(destination: str, result_key: str, due: Sequence[Delivery]) ->
     attempts = max(delivery.attempts for delivery in due)
     argument = f"{destination}:{result_key}"
     return Turn(f"deliver:{argument}:{attempts}", argument)
+
+
+def confirmation_turn(destination: str, result_key: str, sent: Sequence[Delivery]) -> Turn:
+    """One question to a destination about one version of a study's results."""
+    asked = max(delivery.checks for delivery in sent), max(delivery.attempts for delivery in sent)
+    argument = f"{destination}:{result_key}"
+    return Turn(f"confirm:{argument}:{asked[0]}.{asked[1]}", argument)
+
+
+def confirmation_queue(destination: str) -> str:
+    """Questions have a queue of their own: waiting for an answer must not delay what is still to be sent."""
+    return f"confirmation-{destination}"
 
 
 def delivery_queue(destination: str) -> str:

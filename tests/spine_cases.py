@@ -27,6 +27,7 @@ from inference.volume import SourceSlice, Volume
 from listener.results.build import Result, build_results, statement_of
 from listener.results.identity import Product
 from listener.results.report import structured_report
+from listener.results.statement import Statement
 
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 SERIES = f"{STUDY}.1"
@@ -57,11 +58,13 @@ class Study:
         """This study's results, built once."""
         return _built(self)
 
+    def statement(self) -> Statement:
+        """What its results state."""
+        return statement_of(self.report, self.volume, self.headers, CREATED_AT, Product("1.2.3"))
+
     def document(self) -> Dataset:
         """Build its Structured Report alone."""
-        return structured_report(
-            statement_of(self.report, self.volume, self.headers, CREATED_AT, Product("1.2.3"))
-        )
+        return structured_report(self.statement())
 
 
 @cache

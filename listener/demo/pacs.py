@@ -23,8 +23,8 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._arrived = threading.Condition()
-        self._files: dict[str, Path] = {}
+        self._lock = threading.Lock()
+        self._files: dict[str, list[Path]] = {}
 
     def store(self, event: Event) -> int:
         """Keep one instance (EVT_C_STORE)."""
@@ -32,19 +32,17 @@ class Archive:
         dataset.file_meta = event.file_meta
         path = self._folder / f"{dataset.Modality}.{dataset.SOPInstanceUID}.dcm"
         dataset.save_as(path, enforce_file_format=True)
-        with self._arrived:
-            self._files[str(dataset.SOPClassUID)] = path
-            self._arrived.notify_all()
+        with self._lock:
+            self._files.setdefault(str(dataset.SOPClassUID), []).append(path)
         return 0x0000
 
-    def wait_for(self, sop_classes: Sequence[str], timeout_seconds: float) -> bool:
-        """Block until an instance of each class is here; False where time runs out."""
-        with self._arrived:
-            return self._arrived.wait_for(lambda: set(sop_classes) <= set(self._files), timeout_seconds)
-
-    def file(self, sop_class: str) -> Path:
-        """The received instance of a class."""
-        return self._files[sop_class]
+    def files(self, sop_class: str) -> list[Path]:
+        """The received instances of a class, in the order of their series."""
+        with self._lock:
+            found = list(self._files.get(sop_class, ()))
+        return sorted(
+            found, key=lambda path: int(dcmread(path, specific_tags=["InstanceNumber"]).InstanceNumber)
+        )
 
 
 @contextmanager

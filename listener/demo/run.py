@@ -17,7 +17,8 @@ from listener.demo import pacs
 from listener.demo.comparison import Truth, compare, missed, said_in
 from listener.errors import ListenerError
 from listener.serve import running
-from listener.settings import load_settings
+from listener.settings import Settings, load_settings
+from listener.status import overview
 from training.phantom import demo_study
 
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -71,7 +72,7 @@ def run_demo(folder: Path) -> int:
         files = sorted((folder / "phantom").rglob("*.dcm"))
         _wait_until_open(progress, port)
         _send(progress, files, port)
-        _wait_for_results(progress, archive)
+        _wait_for_results(progress, settings)
     return _tell(console, folder, archive, truths)
 
 
@@ -106,21 +107,29 @@ def _send(progress: Progress, files: list[Path], port: int) -> None:
         progress.update(step, completed=count)
 
 
-def _wait_for_results(progress: Progress, archive: pacs.Archive) -> None:
+def _wait_for_results(progress: Progress, settings: Settings) -> None:
     step = progress.add_task("screening; waiting for SR and SC to come back", total=None)
-    if not archive.wait_for((COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE), _RESULT_SECONDS):
-        raise ListenerError(f"no SR and SC came back within {_RESULT_SECONDS} s")
+    deadline = time.monotonic() + _RESULT_SECONDS
+    while not any(row.state == "done" for row in overview(settings)):
+        if time.monotonic() > deadline:
+            raise ListenerError(f"no SR and SC came back within {_RESULT_SECONDS} s")
+        time.sleep(0.1)
     progress.update(step, total=1, completed=1)
 
 
 def _tell(console: Console, folder: Path, archive: pacs.Archive, truths: list[Truth]) -> int:
-    report, capture = archive.file(COMPREHENSIVE_3D_SR), archive.file(SECONDARY_CAPTURE)
-    picture = folder / "overview.png"
-    Image.fromarray(dcmread(capture).pixel_array).save(picture)
+    (report,), captures = archive.files(COMPREHENSIVE_3D_SR), archive.files(SECONDARY_CAPTURE)
+    pictures = [
+        folder / ("overview.png" if n == 1 else f"picture-{n}.png") for n in range(1, len(captures) + 1)
+    ]
+    for capture, picture in zip(captures, pictures, strict=True):
+        Image.fromarray(dcmread(capture).pixel_array).save(picture)
     findings = json.loads(next((folder / "node" / "results").rglob("findings.json")).read_text())["findings"]
     said = said_in(report)
     console.print(compare(truths, findings, said))
-    console.print(f"report   {report}\npicture  {capture}\n         {picture}", soft_wrap=True)
+    console.print(
+        "\n".join((f"report   {report}", *(f"picture  {path}" for path in pictures))), soft_wrap=True
+    )
     lost = missed(truths, said)
     if lost:
         console.print(f"[red]severe fractures not flagged: {', '.join(lost)}")

@@ -29,7 +29,12 @@ from listener.gate.room import Guest, Room
 
 UNRECOGNIZED_OPERATION = 0x0211
 """PS3.7 annex C.5.24."""
+RESOURCE_LIMITATION = 0x0213
+"""PS3.7 annex C.5.20."""
 SUCCESS = 0x0000
+
+LONGEST_REPORT_BYTES = 1 << 20
+"""An N-EVENT-REPORT of about seven thousand instances."""
 
 REQUEST_SECONDS = 10.0
 """From the connection to the end of its A-ASSOCIATE-RQ (the ARTIM timer of PS3.8 9.1.5)."""
@@ -71,6 +76,9 @@ class Visit(Protocol):
 
     def storing(self, command: dimse.Command, context: Context) -> AbstractContextManager[Storing]:
         """Begin to take a data set; leaving without `Storing.finish` forgets it."""
+
+    def reported(self, command: dimse.Command, context: Context, content: bytes) -> int:
+        """Take the data set of an N-EVENT-REPORT; the status to answer with (PS3.7 10.1.1)."""
 
     def ended(self, how: str) -> None:
         """Note the end of the association."""
@@ -167,6 +175,10 @@ class _Association:
                 context_id, dimse.response(command, answer.status, answer.comment, names_instance=True)
             )
             return
+        if command.field == dimse.N_EVENT_REPORT:
+            status = self._report(context_id, command, context)
+            self._send(context_id, dimse.response(command, status, names_instance=True))
+            return
         if command.has_data_set:
             self._read_data_set(context_id, lambda _chunk: None)
         if command.field == dimse.C_CANCEL:
@@ -198,6 +210,20 @@ class _Association:
             if command.has_data_set:
                 self._read_data_set(context_id, storing.write)
             return storing.finish()
+
+    def _report(self, context_id: int, command: dimse.Command, context: Context) -> int:
+        """Hand a report on as a whole; what is too long for one is read and dropped."""
+        content = bytearray()
+
+        def take(chunk: memoryview) -> None:
+            if len(content) <= LONGEST_REPORT_BYTES:
+                content.extend(chunk)
+
+        if command.has_data_set:
+            self._read_data_set(context_id, take)
+        if len(content) > LONGEST_REPORT_BYTES:
+            return RESOURCE_LIMITATION
+        return self._visit.reported(command, context, bytes(content))
 
     def _read_data_set(self, context_id: int, take: Callable[[memoryview], None]) -> None:
         """Hand the data set on in chunks as it comes, fragments joined (PS3.7 6.3.1, PS3.8 annex E)."""

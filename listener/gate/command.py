@@ -15,6 +15,7 @@ LONGEST_COMMAND_BYTES = 1 << 14
 
 C_STORE: Final = 0x0001
 C_ECHO: Final = 0x0030
+N_EVENT_REPORT: Final = 0x0100
 C_CANCEL: Final = 0x0FFF
 _RESPONSE: Final = 0x8000
 """Set in the Command Field of every response (PS3.7 E.1)."""

@@ -4,6 +4,7 @@ It may be rebuilt from the spool at any time, except for attempts and deliveries
 transaction; any process may call any of them.
 """
 
+from listener.registry.answers import Answers
 from listener.registry.arrivals import Arrivals
 from listener.registry.database import Database
 from listener.registry.deliveries import Deliveries
@@ -11,13 +12,14 @@ from listener.registry.studies import Studies
 
 
 class Registry:
-    """The registry's three rooms over one database.
+    """The registry's four rooms over one database.
 
     Attributes
     ----------
     arrivals : what the receiver notes: instances, and which associations carry which study
     studies : where each study stands, from its first instance to the end of its screening
     deliveries : results, and where each stands at each destination
+    answers : what radiologists said of results
     """
 
     def __init__(self, url: str) -> None:
@@ -25,6 +27,7 @@ class Registry:
         self.arrivals = Arrivals(self._database)
         self.studies = Studies(self._database)
         self.deliveries = Deliveries(self._database)
+        self.answers = Answers(self._database)
 
     def migrate(self) -> None:
         """Bring the tables up to date; safe to run again, and to be killed in the middle."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from listener.contexts import CT_SOP_CLASSES
 from listener.registry.database import Database
 from listener.registry.schema import instances, open_associations, studies
 from listener.results.identity import is_own
@@ -21,7 +22,8 @@ class Arrivals:
     def record(self, batch: Sequence[ReceivedInstance]) -> None:
         """Note received instances; a new one opens its study, or opens it again for another turn.
 
-        Results of our own that came back and conflicting duplicates never do.
+        Results of our own that came back and conflicting duplicates never do, and only images that could be
+        screened open it again: a report, a dose record or another product's pictures change no finding.
         """
         with self._database.writing() as connection:
             new = _not_yet_known(connection, batch)
@@ -36,7 +38,9 @@ class Arrivals:
             )
             latest_of = {i.header.study_instance_uid: i for i in new if _counts(i)}
             for study_instance_uid, instance in latest_of.items():
-                _reopen(connection, study_instance_uid, instance.received_at.timestamp())
+                _note_arrival(connection, study_instance_uid, instance.received_at.timestamp())
+            for study_instance_uid in {i.header.study_instance_uid for i in new if _can_be_screened(i)}:
+                _reopen(connection, study_instance_uid)
 
     def association_carries(self, association: str, study_instance_uid: str) -> None:
         """Note that an open association carries a study, so that the study is not closed under it."""
@@ -112,9 +116,17 @@ def _instance_row(instance: ReceivedInstance) -> dict[str, Any]:
     }
 
 
-def _reopen(connection: sa.Connection, study_instance_uid: str, now: float) -> None:
+def _can_be_screened(instance: ReceivedInstance) -> bool:
+    return _counts(instance) and instance.header.sop_class_uid in CT_SOP_CLASSES
+
+
+def _note_arrival(connection: sa.Connection, study_instance_uid: str, now: float) -> None:
     this = studies.c.study_instance_uid == study_instance_uid
     connection.execute(sa.update(studies).where(this).values(last_received_at=now))
+
+
+def _reopen(connection: sa.Connection, study_instance_uid: str) -> None:
+    this = studies.c.study_instance_uid == study_instance_uid
     connection.execute(
         sa.update(studies)
         .where(this, studies.c.state != StudyState.RECEIVING)

@@ -60,6 +60,8 @@ results = Table(
     Column("sop_class_uid", String(64), nullable=False),
     Column("path", String, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("series_instance_uid", String(64), nullable=False),
+    Column("is_urgent", Boolean, nullable=False),
 )
 
 deliveries = Table(
@@ -73,6 +75,29 @@ deliveries = Table(
     Column("next_attempt_at", Float, nullable=False),
     Column("last_error", String, nullable=False),
     Column("sent_at", Float, nullable=True),
+    Column("check_at", Float, nullable=True),
+    Column("checks", Integer, nullable=False),
+    Column("transaction_uid", String(64), nullable=True, index=True),
     UniqueConstraint("sop_instance_uid", "destination"),
     Index("ix_deliveries_due", "state", "next_attempt_at"),
 )
+"""``check_at`` is when a destination that took a result is asked whether it keeps it; null for never."""
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tracking_uid", String(64), nullable=False),
+    Column("source_uid", String(64), nullable=False),
+    Column("line", String, nullable=False),
+    UniqueConstraint("tracking_uid", "source_uid"),
+)
+"""Radiologists' answers, each as the line that is exported (`listener.verdicts`)."""
+
+answers_read = Table(
+    "answers_read",
+    metadata,
+    Column("study_instance_uid", String(64), primary_key=True),
+    Column("name", String(128), primary_key=True),
+)
+"""Documents that came in and have been looked through for verdicts."""

@@ -1,9 +1,8 @@
 """From what screening a study found to the finished objects: the room's one entrance."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from io import BytesIO
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -13,27 +12,31 @@ from pydicom.uid import ExplicitVRLittleEndian
 from inference.findings import StudyReport
 from inference.volume import Volume
 from listener.results.capture import secondary_capture
+from listener.results.document import encapsulated_pdf
 from listener.results.errors import ResultError
-from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, result_key
+from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, result_key
+from listener.results.key_objects import key_objects
+from listener.results.kinds import PICTURES, USUAL, ResultKind
 from listener.results.outcome import outcome_of
-from listener.results.overview import draw_overview
-from listener.results.report import structured_report
+from listener.results.pictures import Picture, draw_pictures
+from listener.results.presentation import presentation_state
+from listener.results.report import report_uids, structured_report
+from listener.results.segmentation import segmentation
 from listener.results.statement import Statement
 from listener.results.study_context import study_context
-
-
-class ResultKind(StrEnum):
-    """What a result object is for."""
-
-    REPORT = "report"
-    OVERVIEW = "overview"
+from listener.study import EarlierReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """One finished object: its identity, and the data set with its file meta information."""
+    """One finished object: its identity, and the data set with its file meta information.
 
+    ``key`` is the same for all objects of one result of a study; ``name`` tells them apart.
+    """
+
+    key: str
     kind: ResultKind
+    name: str
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str
@@ -52,8 +55,10 @@ def build_results(
     headers: Sequence[Dataset],
     created_at: datetime,
     product: Product,
+    kinds: frozenset[ResultKind] = USUAL,
+    earlier: Sequence[EarlierReport] = (),
 ) -> tuple[Result, ...]:
-    """Make the Structured Report and the overview picture of a study.
+    """Make the objects that tell a study's result.
 
     Parameters
     ----------
@@ -62,16 +67,47 @@ def build_results(
     headers : pixel-less data sets of the images screened, or of any images of the study where none was
     created_at : written as the objects' dates and times; the UIDs do not depend on it
     product : the release that speaks
+    kinds : what to make
+    earlier : what was reported on this study before; of it, this result supersedes the latest version
 
     Raises
     ------
     ResultError : no image can be referenced, or the images mix studies or patients
     """
-    statement = statement_of(report, volume, headers, created_at, product)
-    document = structured_report(statement)
-    picture = draw_overview(report, statement.outcome, volume, product)
-    capture = secondary_capture(statement, picture)
-    return _result(ResultKind.REPORT, document, product), _result(ResultKind.OVERVIEW, capture, product)
+    return objects_of(statement_of(report, volume, headers, created_at, product, earlier), kinds)
+
+
+def objects_of(statement: Statement, kinds: frozenset[ResultKind]) -> tuple[Result, ...]:
+    """Give a statement its forms, those of ``kinds``."""
+    made = [
+        _result(statement, kind, kind, structured_report(statement, kind))
+        for kind in (ResultKind.REPORT, ResultKind.PLAIN_REPORT)
+        if kind in kinds
+    ]
+    drawn = draw_pictures(statement, kinds | PICTURES if ResultKind.PDF in kinds else kinds)
+    captures = []
+    for picture in drawn:
+        if picture.kind in kinds:
+            captures.append(secondary_capture(statement, picture))
+            made.append(_result(statement, picture.kind, picture.name, captures[-1]))
+    for kind, dataset in _optional(statement, kinds, drawn, captures):
+        if dataset is not None:
+            made.append(_result(statement, kind, kind, dataset))
+    return tuple(made)
+
+
+def _optional(
+    statement: Statement, kinds: Collection[ResultKind], drawn: Sequence[Picture], captures: Sequence[Dataset]
+) -> Iterator[tuple[ResultKind, Dataset | None]]:
+    """Make what only some destinations ask for; None where there is nothing to show in that form."""
+    if ResultKind.PRESENTATION in kinds:
+        yield ResultKind.PRESENTATION, presentation_state(statement)
+    if ResultKind.SEGMENTATION in kinds:
+        yield ResultKind.SEGMENTATION, segmentation(statement)
+    if ResultKind.KEY_OBJECTS in kinds:
+        yield ResultKind.KEY_OBJECTS, key_objects(statement, captures)
+    if ResultKind.PDF in kinds:
+        yield ResultKind.PDF, encapsulated_pdf(statement, drawn)
 
 
 def statement_of(
@@ -80,26 +116,38 @@ def statement_of(
     headers: Sequence[Dataset],
     created_at: datetime,
     product: Product,
+    earlier: Sequence[EarlierReport] = (),
 ) -> Statement:
     """Gather all that the objects state; same arguments and errors as `build_results`."""
     if report.assessed and (volume is None or not volume.sources):
         raise ResultError("vertebrae were assessed, but the images they were seen on are not known")
     context = study_context(report.study_instance_uid, headers, volume)
+    key = result_key(report, context.sop_instance_uids)
     return Statement(
         report=report,
         outcome=outcome_of(report),
         volume=volume,
         context=context,
-        key=result_key(report, context.sop_instance_uids),
+        key=key,
         product=product,
         created_at=created_at,
+        earlier=_superseded(key, earlier),
     )
 
 
-def _result(kind: ResultKind, dataset: Dataset, product: Product) -> Result:
-    dataset.file_meta = _file_meta(dataset, product)
+def _superseded(key: ResultKey, earlier: Sequence[EarlierReport]) -> tuple[EarlierReport, ...]:
+    """The reports of the latest other version."""
+    others = [report for report in earlier if report.sop_instance_uid not in report_uids(key)]
+    latest = max((report.created_at for report in others), default=None)
+    return tuple(report for report in others if report.created_at == latest)
+
+
+def _result(statement: Statement, kind: ResultKind, name: str, dataset: Dataset) -> Result:
+    dataset.file_meta = _file_meta(dataset, statement.product)
     return Result(
+        key=statement.key.digest,
         kind=kind,
+        name=name,
         sop_class_uid=str(dataset.SOPClassUID),
         sop_instance_uid=str(dataset.SOPInstanceUID),
         series_instance_uid=str(dataset.SeriesInstanceUID),

@@ -19,8 +19,8 @@ HALO: Final[Colour] = (0, 0, 0)
 class Canvas:
     """Text and lines over a grey picture. Every length is in pixels of the finished picture."""
 
-    def __init__(self, columns: int, rows: int) -> None:
-        self._base = Image.new("RGB", (columns, rows))
+    def __init__(self, columns: int, rows: int, paper: Colour = (0, 0, 0)) -> None:
+        self._base = Image.new("RGB", (columns, rows), paper)
         self._ink = Image.new("RGBA", (columns * FINER, rows * FINER))
         self._pen = ImageDraw.Draw(self._ink)
 
@@ -42,6 +42,26 @@ class Canvas:
         fill = (*colour, round(255 * opacity))
         path = [(x * FINER, y * FINER) for x, y in spots]
         self._pen.line(path, fill=fill, width=round(width * FINER), joint="curve")
+
+    def dashed(
+        self, spots: Sequence[Spot], width: float, colour: Colour, opacity: float = 1.0, dash: float = 7.0
+    ) -> None:
+        """Draw a line through ``spots`` in dashes as long as the gaps between them."""
+        path = np.array(spots, dtype=np.float64)
+        along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+        count = max(1, round(along[-1] / dash)) | 1
+        for i in range(0, count, 2):
+            at = np.linspace(i, i + 1, 5) * along[-1] / count
+            points = [
+                (float(np.interp(a, along, path[:, 0])), float(np.interp(a, along, path[:, 1]))) for a in at
+            ]
+            self.line(points, width, colour, opacity)
+
+    def ring(self, at: Spot, radius: float, width: float, colour: Colour) -> None:
+        """Draw a circle that leaves its middle free."""
+        self._pen.circle(
+            (at[0] * FINER, at[1] * FINER), radius * FINER, outline=(*colour, 255), width=round(width * FINER)
+        )
 
     def dot(self, at: Spot, radius: float, colour: Colour) -> None:
         """Draw a filled circle."""

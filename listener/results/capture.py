@@ -9,14 +9,16 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from listener.results import codes, wording
 from listener.results.identity import MANUFACTURER, MODEL_NAME
+from listener.results.kinds import ResultKind
+from listener.results.pictures import Picture
 from listener.results.statement import Statement
 from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
 
 SERIES_NUMBER: Final = 9011
 
 
-def secondary_capture(statement: Statement, picture: NDArray[np.uint8]) -> Dataset:
-    """Return the picture (rows, columns, 3; RGB) as a data set.
+def secondary_capture(statement: Statement, picture: Picture) -> Dataset:
+    """Return the picture as a data set; all pictures of a study are one series, to be scrolled through.
 
     It has no Pixel Spacing, because its text margins are not to scale, and no Frame of Reference.
     """
@@ -25,11 +27,11 @@ def secondary_capture(statement: Statement, picture: NDArray[np.uint8]) -> Datas
     put_equipment(capture, statement.product)
     put_time(capture, statement.created_at)
     capture.SOPClassUID = SecondaryCaptureImageStorage
-    capture.SOPInstanceUID = statement.key.uid("overview")
-    capture.SeriesInstanceUID = statement.key.uid("overview series")
+    capture.SOPInstanceUID = statement.key.uid(picture.name)
+    capture.SeriesInstanceUID = statement.key.uid("picture series")
     capture.SeriesNumber = SERIES_NUMBER
-    capture.InstanceNumber = 1
-    capture.SeriesDescription = wording.OVERVIEW_SERIES
+    capture.InstanceNumber = picture.number
+    capture.SeriesDescription = wording.PICTURE_SERIES
     capture.Modality = "OT"
     capture.BodyPartExamined = "SPINE"
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
@@ -38,8 +40,8 @@ def secondary_capture(statement: Statement, picture: NDArray[np.uint8]) -> Datas
     capture.RecognizableVisualFeatures = "NO"
     capture.LossyImageCompression = "00"
     _put_capture_device(capture, statement)
-    _put_derivation(capture, statement)
-    _put_pixels(capture, picture)
+    _put_derivation(capture, statement, picture.kind)
+    _put_pixels(capture, picture.pixels)
     return capture
 
 
@@ -52,13 +54,13 @@ def _put_capture_device(capture: Dataset, statement: Statement) -> None:
     capture.TimeOfSecondaryCapture = capture.ContentTime
 
 
-def _put_derivation(capture: Dataset, statement: Statement) -> None:
+def _put_derivation(capture: Dataset, statement: Statement, kind: ResultKind) -> None:
     """Say which images it comes from and how; without anatomy in it, it is text about them."""
     context = statement.context
     capture.SourceImageSequence = [_source_item(header, context) for header in context.headers]
     capture.PatientOrientation = ""
     if statement.volume is not None:
-        capture.PatientOrientation = ["P", "F"]
+        capture.PatientOrientation = ["L", "F"] if kind is ResultKind.CORONAL else ["P", "F"]
         capture.DerivationDescription = wording.DERIVATION
         capture.DerivationCodeSequence = [codes.REFORMATTING]
 

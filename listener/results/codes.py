@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from inference.findings import Deformity, Grade
 from listener.results.identity import CODING_SCHEME_UID, MANUFACTURER
+from listener.results.level_codes import LEVEL_CODES
 from listener.results.outcome import Answer
 
 SCHEME: Final = "99FAINTLINE"
@@ -59,6 +60,8 @@ DEFORMITY: Final = _private("DEFORMITY", "Type of vertebral deformity")
 STATUS: Final = _private("AISTATUS", "AI assessment status")
 FRACTURE_PRESENCE: Final = _private("VFX", "Vertebral fracture")
 HIGHEST_CERTAINTY: Final = _private("MAXCERT", "Highest certainty of fracture in any vertebra")
+LEVEL_ASSESSED: Final = _private("ASSESSED", "Vertebra assessed")
+LEVEL_NOT_ASSESSED: Final = _private("NOTASSESSED", "Vertebra in view, not assessed")
 VERTEBRAE_ASSESSED: Final = _private("NASSESSED", "Number of vertebrae assessed")
 
 # Values
@@ -72,6 +75,10 @@ ENGLISH: Final = CodedConcept("en-US", "RFC5646", "English (United States)")
 CT_UNSPECIFIED_REGION: Final = CodedConcept("25045-6", "LN", "CT unspecified body region")
 SOURCE_IMAGE: Final = _dcm("121322", "Source image for image processing operation")
 REFORMATTING: Final = _dcm("113072", "Multiplanar reformatting")
+
+OF_INTEREST: Final = _dcm("113000", "Of Interest")
+MORPHOLOGICALLY_ABNORMAL: Final = _sct("49755003", "Morphologically Abnormal Structure")
+IMAGING_REPORT: Final = CodedConcept("18748-4", "LN", "Diagnostic imaging report")
 
 # Units
 PERCENT: Final = _ucum("%", "Percent")
@@ -110,22 +117,11 @@ def summary(answer: Answer, is_partial: bool) -> CodedConcept:
     return _SOME_WITH if is_partial else _ALL_WITH
 
 
-_LEVEL_CODES: Final = {
-    "C1": "14806007", "C2": "39976000", "C3": "113205007", "C4": "5329002", "C5": "36978003",
-    "C6": "36054005", "C7": "87391001",
-    "T1": "64864005", "T2": "53733008", "T3": "1626008", "T4": "73071006", "T5": "56401006", "T6": "45296009",
-    "T7": "62487009", "T8": "11068009", "T9": "82687006", "T10": "7610001", "T11": "12989004",
-    "T12": "23215003",
-    "L1": "66794005", "L2": "14293000", "L3": "36470004", "L4": "11994002", "L5": "49668003",
-    "S1": "65985001",
-}  # fmt: skip
-
-
 def level_code(level: str | None) -> CodedConcept:
     """Return the vertebra's SNOMED CT code; the general "vertebra" where the level is unknown."""
-    if level not in _LEVEL_CODES:
+    if level not in LEVEL_CODES:
         return _sct("51282000", "Vertebra")
-    return _sct(_LEVEL_CODES[level], f"{level} vertebra")
+    return _sct(LEVEL_CODES[level], f"{level} vertebra")
 
 
 def scheme_declaration() -> Dataset:

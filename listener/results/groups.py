@@ -14,6 +14,7 @@ from listener.results import codes, wording
 from listener.results.identity import MANUFACTURER, MODEL_NAME, Product, ResultKey, device_uid
 from listener.results.outcome import Answer, Outcome, probability
 from listener.results.region import Region
+from listener.results.statement import Statement
 
 Group = sr.PlanarROIMeasurementsAndQualitativeEvaluations
 
@@ -40,34 +41,38 @@ def vertebra_group(
     return group
 
 
-def coverage_group(outcome: Outcome, report: StudyReport, region: Region, key: ResultKey) -> Group:
+def coverage_group(statement: Statement, region: Region) -> Group:
     """Return the group that says which levels the answer is about, or why there is no answer."""
+    outcome, report = statement.outcome, statement.report
     evaluations = [sr.QualitativeEvaluation(codes.SUMMARY, codes.summary(outcome.answer, outcome.is_partial))]
     if outcome.answer is Answer.NONE and not outcome.is_partial:
         evaluations.append(sr.QualitativeEvaluation(codes.FRACTURE_PRESENCE, codes.ABSENT))
+    for name, findings in (
+        (codes.LEVEL_ASSESSED, outcome.assessed),
+        (codes.LEVEL_NOT_ASSESSED, outcome.missed),
+    ):
+        evaluations += [
+            sr.QualitativeEvaluation(name, codes.level_code(f.level)) for f in findings if f.level
+        ]
     group = Group(
-        tracking_identifier=_tracking("study", "study", key),
+        tracking_identifier=_tracking("study", "study", statement.key),
         referenced_region=_image_region(region),
         finding_type=_coverage_finding(outcome),
         algorithm_id=_algorithm(report),
         measurements=_coverage_measurements(outcome, report),
         qualitative_evaluations=evaluations,
     )
-    _complete(group, region, wording.coverage_sentence(outcome), wording.remarks(report))
+    _complete(group, region, wording.coverage_sentence(outcome), statement.remarks)
     return group
 
 
-def observer(product: Product) -> sr.ObservationContext:
+def observer(product: Product) -> sr.ObserverContext:
     """Return who observed: this software, as a device."""
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=device_uid(product), name=MANUFACTURER, manufacturer_name=MANUFACTURER,
         model_name=MODEL_NAME, serial_number=product.version,
     )  # fmt: skip
-    return sr.ObservationContext(
-        observer_device_context=sr.ObserverContext(
-            observer_type=codes.DEVICE, observer_identifying_attributes=device
-        )
-    )
+    return sr.ObserverContext(observer_type=codes.DEVICE, observer_identifying_attributes=device)
 
 
 def _coverage_finding(outcome: Outcome) -> sr.CodedConcept:

@@ -18,7 +18,7 @@ from inference.findings import StudyReport
 MANUFACTURER: Final = "Faintline"
 MODEL_NAME: Final = "Faintline vertebral fracture screening"
 
-FORM: Final = 1
+FORM: Final = 2
 """Raised whenever the tree of the report or the layout of the picture changes: other content, other UIDs."""
 
 _NAMESPACE: Final = uuid.UUID("6c43d5d4-b350-42df-acc5-9ab0f890c6bf")

@@ -10,10 +10,13 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from listener.results import codes, wording
 from listener.results.errors import NoImagesError
 from listener.results.groups import Group, coverage_group, observer, vertebra_group
+from listener.results.identity import ResultKey
+from listener.results.kinds import ResultKind
 from listener.results.outcome import Answer
 from listener.results.region import Region, first_region, vertebra_region, whole_image
 from listener.results.statement import Statement
 from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+from listener.study import EarlierReport
 
 SERIES_NUMBER: Final = 9001
 
@@ -23,24 +26,32 @@ _LIBRARY_NEEDS: Final = (
 )  # fmt: skip
 
 
-def structured_report(statement: Statement) -> Dataset:
-    """Return the report as a data set with its file meta information."""
+_DOCUMENTS: Final = {
+    ResultKind.REPORT: (sr.Comprehensive3DSR, "report"),
+    ResultKind.PLAIN_REPORT: (sr.ComprehensiveSR, "report 88.33"),
+}
+"""The classes of document, and the names under which their UIDs are derived."""
+
+
+def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT) -> Dataset:
+    """Return the report as a data set; ``kind`` is one of `kinds.REPORTS`, the content the same in both."""
     context, key = statement.context, statement.key
+    make, name = _DOCUMENTS[kind]
     groups = _groups(statement)
     shown = {region.source.sop_instance_uid for _, region in groups}
     content = sr.MeasurementReport(
-        observation_context=observer(statement.product),
+        observation_context=sr.ObservationContext(observer_device_context=observer(statement.product)),
         procedure_reported=codes.CT_UNSPECIFIED_REGION,
         imaging_measurements=[group for group, _ in groups],
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(codes.ENGLISH),
         referenced_images=_library(context, shown) or None,
     )
-    document = sr.Comprehensive3DSR(
+    document: Dataset = make(
         evidence=[_evidence(header, context) for header in context.headers],
         content=content[0],
-        series_instance_uid=key.uid("report series"),
+        series_instance_uid=key.uid(f"{name} series"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=key.uid("report"),
+        sop_instance_uid=key.uid(name),
         instance_number=1,
         manufacturer=None,
         is_complete=True,
@@ -54,7 +65,27 @@ def structured_report(statement: Statement) -> Dataset:
     put_equipment(document, statement.product)
     put_time(document, statement.created_at)
     document.CodingSchemeIdentificationSequence = [codes.scheme_declaration()]
+    earlier = [each for each in statement.earlier if each.sop_class_uid == document.SOPClassUID]
+    if earlier:
+        document.PredecessorDocumentsSequence = [_predecessor(each, context) for each in earlier]
     return document
+
+
+def report_uids(key: ResultKey) -> set[str]:
+    """Return the SOP Instance UIDs that the reports of one result have."""
+    return {str(key.uid(name)) for _, name in _DOCUMENTS.values()}
+
+
+def _predecessor(earlier: EarlierReport, context: StudyContext) -> Dataset:
+    """The report that this one supersedes (PS3.3 C.17.2, Predecessor Documents Sequence)."""
+    instance, series, study = Dataset(), Dataset(), Dataset()
+    instance.ReferencedSOPClassUID = earlier.sop_class_uid
+    instance.ReferencedSOPInstanceUID = earlier.sop_instance_uid
+    series.SeriesInstanceUID = earlier.series_instance_uid
+    series.ReferencedSOPSequence = [instance]
+    study.StudyInstanceUID = context.study_instance_uid
+    study.ReferencedSeriesSequence = [series]
+    return study
 
 
 def _groups(statement: Statement) -> list[tuple[Group, Region]]:
@@ -68,8 +99,8 @@ def _groups(statement: Statement) -> list[tuple[Group, Region]]:
         for finding in (*outcome.flagged, *outcome.possible):
             own = vertebra_region(finding, volume)
             groups.append((vertebra_group(finding, outcome, report, own, key), own))
-    if outcome.answer is not Answer.FLAGGED or outcome.is_partial or report.notes:
-        groups.append((coverage_group(outcome, report, region, key), region))
+    if outcome.answer is not Answer.FLAGGED or outcome.is_partial or statement.remarks:
+        groups.append((coverage_group(statement, region), region))
     return groups
 
 

@@ -5,16 +5,19 @@ from datetime import datetime
 
 from inference.findings import StudyReport
 from inference.volume import Volume
+from listener.results import wording
 from listener.results.identity import Product, ResultKey
 from listener.results.outcome import Outcome
 from listener.results.study_context import StudyContext
+from listener.study import EarlierReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
     """All of one study's result, before it is given a form.
 
-    ``volume`` is None only where no vertebra was assessed.
+    ``volume`` is None only where no vertebra was assessed; ``earlier`` are the reports of the version that
+    this one supersedes, one of each SOP class, none where this is the first.
     """
 
     report: StudyReport
@@ -24,3 +27,15 @@ class Statement:
     key: ResultKey
     product: Product
     created_at: datetime
+    earlier: tuple[EarlierReport, ...] = ()
+
+    @property
+    def is_multi_frame(self) -> bool:
+        """Whether slices are frames of one instance."""
+        return self.volume is not None and any(s.frame_number is not None for s in self.volume.sources)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the reader must know beside the findings: what limits them, and what they supersede."""
+        superseded = tuple(wording.superseded(report.created_at) for report in self.earlier[:1])
+        return (*wording.remarks(self.report), *superseded)

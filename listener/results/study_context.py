@@ -36,6 +36,19 @@ OPTIONAL: Final = (
     "IssuerOfAdmissionIDSequence", "AdditionalPatientHistory", "Occupation",
 )  # fmt: skip
 
+_DESCRIBING: Final = {
+    "PatientAge": r"\d{3}[DWMY]",
+    "PatientSize": r"[+-]?\d{1,12}(\.\d{1,3})?",
+    "PatientWeight": r"[+-]?\d{1,12}(\.\d{1,3})?",
+    "PatientBirthTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
+}
+"""What these attributes may hold: AS, DS and TM of PS3.5 6.2, narrowed to what patients have."""
+
+_IMAGE: Final = (
+    "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PositionReferenceIndicator", "Modality",
+    "Rows", "Columns", "PixelSpacing", "SliceThickness", "ImageOrientationPatient", "ImagePositionPatient",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyContext:
@@ -59,6 +72,11 @@ class StudyContext:
     def sop_class_uid(self, header: Dataset) -> str:
         """Return an image's SOP class, which its header may lack."""
         return self.sop_class_uids[str(header.SOPInstanceUID)]
+
+    def with_class(self, instance: Dataset) -> "StudyContext":
+        """Return the same with the class of one more instance."""
+        classes = self.sop_class_uids | {str(instance.SOPInstanceUID): str(instance.SOPClassUID)}
+        return StudyContext(self.study_instance_uid, self.headers, classes)
 
     @property
     def patient_header(self) -> Dataset:
@@ -98,18 +116,41 @@ def _sop_class_uid(header: Dataset) -> str:
 
 
 def put_in_study(target: Dataset, context: StudyContext) -> None:
-    """Copy patient and study attributes onto ``target``, replacing whatever it has of them."""
+    """Copy patient and study attributes onto ``target``, replacing whatever it has of them.
+
+    All that says who the patient is and which study this is arrives as it came, odd values too. The few
+    attributes that only describe the patient are left out where their value breaks their type: archives may
+    refuse the object for it, and nobody is told apart by it.
+    """
     source = context.patient_header
     for keyword in (*REQUIRED, *OPTIONAL):
         if keyword in target:
             del target[keyword]
-        if keyword in source:
+        if keyword in source and not _is_odd(source, keyword):
             target[Tag(_tag(keyword))] = _as_received(source, _tag(keyword))
         elif keyword in REQUIRED:
             setattr(target, keyword, "")
     target.StudyInstanceUID = context.study_instance_uid
     # Undecoded elements are in the form they will be written in: pydicom then leaves them be.
     target.set_original_encoding(False, True, source.original_character_set)
+
+
+def plain_header(header: Dataset, context: StudyContext) -> Dataset:
+    """Return what a library needs of an image to refer to it, without its patient.
+
+    Libraries decode what they read. The patient's and study's bytes must stay as they came: `put_in_study`
+    copies them onto whatever the library made.
+    """
+    plain = Dataset()
+    plain.SOPClassUID = context.sop_class_uid(header)
+    plain.SamplesPerPixel, plain.PositionReferenceIndicator = 1, ""
+    for keyword in REQUIRED:
+        setattr(plain, keyword, None if keyword.endswith(("Date", "Time")) else "")
+    for keyword in _IMAGE:
+        if keyword in header:
+            setattr(plain, keyword, header[keyword].value)
+    plain.StudyInstanceUID = context.study_instance_uid
+    return plain
 
 
 def put_equipment(target: Dataset, product: Product) -> None:
@@ -137,6 +178,16 @@ def _patient_id(header: Dataset) -> str:
     if isinstance(element, RawDataElement):
         element = convert_raw_data_element(element, encoding=header._character_set)
     return "" if element is None else str(element.value or "").strip()
+
+
+def _is_odd(source: Dataset, keyword: str) -> bool:
+    """Whether a merely describing value is not what its type allows (PS3.5 6.2); read without decoding it."""
+    if keyword not in _DESCRIBING:
+        return False
+    element = source.get_item(keyword)
+    value = element.value if element is not None else None
+    text = value.decode("latin-1") if isinstance(value, bytes) else str("" if value is None else value)
+    return bool(text.strip("\0 ")) and not re.fullmatch(_DESCRIBING[keyword], text.strip("\0 "))
 
 
 def _tag(keyword: str) -> int:

@@ -6,10 +6,19 @@ patient.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from inference.findings import Assessment, Grade, ModelIdentity, SeriesVerdict, StudyReport, VertebraFinding
+from inference.findings import (
+    Assessment,
+    Grade,
+    Heights,
+    ModelIdentity,
+    SeriesVerdict,
+    StudyReport,
+    VertebraFinding,
+)
 from inference.levels import LEVELS
 from listener.results.outcome import Answer, Outcome, probability
 
@@ -18,10 +27,14 @@ DISCLAIMER: Final = "Suspected findings of a computer program, not verified by a
 SILENCE: Final = "This says nothing about the presence or absence of fractures."
 AGE_UNKNOWN: Final = "The age of a fracture is not determined."
 REPORT_SERIES: Final = "Faintline AI report (research use only)"
-OVERVIEW_SERIES: Final = "Faintline AI overview (research use only)"
-DERIVATION: Final = (
-    "Mean of a 5 mm slab, reformatted along the vertebral body centres, with text and outlines"
-)
+PICTURE_SERIES: Final = "Faintline AI pictures (research use only)"
+DERIVATION: Final = "Mean of a slab, reformatted along the vertebral body centres, with text and outlines"
+PRESENTATION_SERIES: Final = "Faintline AI marks (research use only)"
+SEGMENTATION_SERIES: Final = "Faintline AI bodies (research use only)"
+KEY_OBJECTS_SERIES: Final = "Faintline AI key images (research use only)"
+DOCUMENT_SERIES: Final = "Faintline AI document (research use only)"
+MODELLED: Final = "Modelled from six height points, not outlined voxel by voxel"
+INSETS: Final = ("Unmarked, from the side", "Unmarked, from the front")
 
 GRADE_WORDS: Final = {
     Grade.NORMAL: "normal",
@@ -52,6 +65,12 @@ _ASCII: Final = str.maketrans(
 def plain(text: str) -> str:
     """Return a text made elsewhere (a reason, a note, a name) in ASCII, on one line."""
     return " ".join(text.translate(_ASCII).encode("ascii", "replace").decode().split())
+
+
+def sentence(text: str) -> str:
+    """Return a text made elsewhere as a sentence: ASCII, a capital first, a full stop last."""
+    words = plain(text).rstrip(".")
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def percent(share: float) -> str:
@@ -144,6 +163,51 @@ def missed_note(run: Sequence[VertebraFinding]) -> NoteTexts:
     return NoteTexts(title, reason, f"{title}: {reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class CloseUpTexts:
+    """What stands beside a close-up."""
+
+    title: str
+    details: tuple[str, ...]
+
+
+def close_up(finding: VertebraFinding, least: Grade) -> CloseUpTexts:
+    """Return the texts of a flagged vertebra's close-up."""
+    found = _assessment(finding)
+    lowest = min(found.heights.anterior_mm, found.heights.middle_mm, found.heights.posterior_mm)
+    reference = lowest / (1 - found.height_loss_percent / 100)
+    grade = f"Genant {found.grade:d} ({GRADE_WORDS[found.grade]}), {shape(found)}"
+    loss = f"Height loss {found.height_loss_percent:.0f}%: lowest height {lowest:.1f} mm against "
+    against = f"{reference:.1f} mm, the tallest comparable height."
+    hu = found.trabecular_hu
+    density = () if hu is None else (f"Mean attenuation inside the body {hu:.0f} HU.",)
+    return CloseUpTexts(
+        title=f"{finding.name}  suspected fracture",
+        details=(f"{grade}, {_certainty(finding, least)}.", loss + against, *density),
+    )
+
+
+def height_table(measured: Heights, expected: Heights | None) -> tuple[tuple[str, str, str, str], ...]:
+    """Return the table of a close-up, its head first: name, measured, expected, loss."""
+    rows = [("Height", "measured", "neighbours", "loss")]
+    for name in ("anterior", "middle", "posterior"):
+        own = getattr(measured, f"{name}_mm")
+        other = None if expected is None else getattr(expected, f"{name}_mm")
+        loss = "-" if other is None else f"{max(0.0, 100 * (1 - own / other)):.0f}%"
+        rows.append((name, f"{own:.1f} mm", "-" if other is None else f"{other:.1f} mm", loss))
+    return tuple(rows)
+
+
+def legend(has_neighbours: bool) -> tuple[str, ...]:
+    """Return what the lines of a close-up are."""
+    if not has_neighbours:
+        return ("Circles: the six height points. No neighbour could be measured.",)
+    return (
+        "Circles: the six height points. White dashes: the end plates as the neighbours' heights, scaled to "
+        "this level, let expect them.",
+    )
+
+
 def _assessment(finding: VertebraFinding) -> Assessment:
     assert finding.assessment is not None
     return finding.assessment
@@ -151,9 +215,12 @@ def _assessment(finding: VertebraFinding) -> Assessment:
 
 def _numbers(finding: VertebraFinding, least: Grade) -> str:
     found = _assessment(finding)
-    loss = f"height loss {found.height_loss_percent:.0f}%"
-    certainty = f"certainty {percent(probability(found, least))}"
-    return f"{loss}, {certainty}{', level uncertain' if is_level_unsure(finding) else ''}"
+    return f"height loss {found.height_loss_percent:.0f}%, {_certainty(finding, least)}"
+
+
+def _certainty(finding: VertebraFinding, least: Grade) -> str:
+    certainty = f"certainty {percent(probability(_assessment(finding), least))}"
+    return f"{certainty}{', level uncertain' if is_level_unsure(finding) else ''}"
 
 
 def is_level_unsure(finding: VertebraFinding) -> bool:
@@ -186,22 +253,26 @@ def headline(outcome: Outcome) -> str:
     return "No fracture in the levels assessed" if outcome.is_partial else "No vertebral fracture detected"
 
 
-def sublines(outcome: Outcome, report: StudyReport) -> tuple[str, ...]:
+def sublines(outcome: Outcome, remarks: Sequence[str]) -> tuple[str, ...]:
     """Return what stands under the headline: which levels, what limits the answer, or why there is none."""
     if outcome.answer is Answer.NOT_ANALYSED:
-        reason = plain(str(outcome.reason)).rstrip(".")
-        return f"{reason[:1].upper()}{reason[1:]}.", SILENCE, *remarks(report)
+        return sentence(str(outcome.reason)), SILENCE, *remarks
     missed = f" {len(outcome.missed)} in view NOT assessed." if outcome.missed else ""
     levels = f"{assessed_levels(outcome)}.{missed}"
     flagged = f"Suspected: {level_list(outcome.flagged)}. " if outcome.flagged else "No suspected fracture. "
     possible = f"Possible mild deformity: {level_list(outcome.possible)}." if outcome.possible else ""
     found = "" if outcome.answer is Answer.NONE else flagged + possible
-    return tuple(line for line in (found, levels, *remarks(report)) if line)
+    return tuple(line for line in (found, levels, *remarks) if line)
 
 
 def remarks(report: StudyReport) -> tuple[str, ...]:
     """Return what limits the answer, as the report and the picture repeat it."""
-    return tuple(plain(note) for note in report.notes)
+    return tuple(sentence(note) for note in report.notes)
+
+
+def superseded(created_at: datetime) -> str:
+    """Return what tells a new version from the one it replaces."""
+    return f"This result supersedes the one of {created_at:%Y-%m-%d %H:%M}."
 
 
 def small_print(outcome: Outcome) -> tuple[str, ...]:
@@ -219,6 +290,32 @@ def series_line(verdict: SeriesVerdict) -> str:
     number = "Series" if verdict.series_number is None else f"Series {verdict.series_number}"
     images = f"{verdict.instances} image{'' if verdict.instances == 1 else 's'}"
     return f"{number} ({verdict.modality}, {images}): {plain(verdict.reason)}"
+
+
+def vertebra_table(report: StudyReport) -> tuple[tuple[str, str, str, str, str], ...]:
+    """Return every vertebra in view as a table, its head first."""
+    rows = [("Level", "Genant grade", "Height loss", "Certainty", "Remark")]
+    for finding in report.findings:
+        found = finding.assessment
+        unsure = "level uncertain" if is_level_unsure(finding) else ""
+        if found is None:
+            rows.append((finding.name, "not assessed", "", "", plain(str(finding.not_assessed))))
+            continue
+        if finding in report.flagged:
+            remark = f"suspected fracture, {shape(found)}"
+        else:
+            remark = f"possible mild deformity, {shape(found)}" if finding in report.possible else ""
+        grade = f"{found.grade:d} ({GRADE_WORDS[found.grade]})"
+        least = report.possible_grade if finding in report.possible else report.flag_grade
+        certainty = percent(probability(found, least))
+        told = ", ".join(words for words in (remark, unsure) if words)
+        rows.append((finding.name, grade, f"{found.height_loss_percent:.0f}%", certainty, told))
+    return tuple(rows)
+
+
+def further(count: int) -> str:
+    """Return the last line of a list that was cut short."""
+    return f"and {count} more"
 
 
 def provenance(report: StudyReport, version: str) -> tuple[str, ...]:

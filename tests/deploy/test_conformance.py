@@ -9,11 +9,22 @@ from highdicom.sr import CodedConcept
 from pydicom.datadict import dictionary_description
 from pydicom.multival import MultiValue
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
 from pynetdicom import AE
-from spine_cases import study_of
+from spine_cases import CREATED_AT, study_of
 
 from listener import delivery, reception
+from listener.commitment import STORAGE_COMMITMENT
+from listener.confirmation import STUDY_ROOT_FIND
 from listener.contexts import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -24,6 +35,9 @@ from listener.contexts import (
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, MAXIMUM_DEPTH
 from listener.gate import association, pdu
 from listener.results import codes, identity
+from listener.results.build import build_results
+from listener.results.identity import Product
+from listener.results.kinds import ResultKind
 from listener.settings import Delivery, Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES
 
@@ -35,8 +49,12 @@ YOUNGER_THAN_THE_DICTIONARY = {
     "1.2.840.10008.5.1.4.1.1.9.100.1": "Waveform Presentation State Storage",
     "1.2.840.10008.5.1.4.1.1.9.100.2": "Waveform Acquisition Presentation State Storage",
 }
-COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+PROPOSED = (
+    Comprehensive3DSRStorage, ComprehensiveSRStorage, SecondaryCaptureImageStorage,
+    GrayscaleSoftcopyPresentationStateStorage, SegmentationStorage, KeyObjectSelectionDocumentStorage,
+    EncapsulatedPDFStorage,
+)  # fmt: skip
+"""The SOP classes of all results that a destination may ask for."""
 NUMBERS = ("setting or property", "value")
 SHOWN = (
     *(
@@ -123,12 +141,20 @@ def test_the_numbers_of_the_association_policy_of_the_scu() -> None:
 
 def test_the_contexts_that_are_proposed() -> None:
     syntaxes = ", ".join(_name(uid) for uid in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN))
-    rows = [(_name(uid), uid, syntaxes) for uid in (COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE)]
+    rows = [(_name(uid), uid, syntaxes) for uid in (*PROPOSED, STORAGE_COMMITMENT, STUDY_ROOT_FIND)]
     demand_part(STATEMENT, "proposed", table(("SOP class", "UID", "transfer syntaxes"), rows))
 
 
+def test_every_kind_of_result_has_its_class_among_those_proposed() -> None:
+    case = study_of("three flagged")
+    made = build_results(
+        case.report, case.volume, case.headers, CREATED_AT, Product("1"), frozenset(ResultKind)
+    )
+    assert {result.sop_class_uid for result in made} == set(PROPOSED)
+
+
 def test_the_attributes_of_the_objects_that_are_sent() -> None:
-    for part, result in zip(("report", "capture"), study_of("one flagged").results(), strict=True):
+    for part, result in zip(("report", "capture"), study_of("one flagged").results()[:2], strict=True):
         sent = result.dataset
         syntax = sent.file_meta.TransferSyntaxUID
         rows = [

@@ -20,6 +20,7 @@ from peers.programs import free_port
 
 from listener import scp
 from listener.audit import Audit
+from listener.commitment import CommitmentReport
 from listener.delivery import echo
 from listener.settings import Destination, Receiver, Settings, Tls, load_settings
 from listener.spool import Spool
@@ -34,6 +35,8 @@ class NoNotes:
     def received(self, instance: ReceivedInstance) -> None: ...
     def opened(self, association: str, study_instance_uid: str) -> None: ...
     def closed(self, association: str) -> None: ...
+    def committed(self, report: CommitmentReport) -> bool:
+        return False
 
 
 @pytest.fixture(scope="module")

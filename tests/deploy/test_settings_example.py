@@ -34,6 +34,8 @@ EXAMPLES = {
     "ae_title": '"PACS"',
     "host": '"127.0.0.1"',
     "port": "11113",
+    "url": '"https://192.0.2.7/faintline"',
+    "secret": '"at least sixteen characters"',
 }
 """Values to show where the default is nothing at all."""
 
@@ -49,10 +51,16 @@ def render() -> str:
         elif field.get("items"):
             item = _definition(schema, field["items"]["$ref"])
             about = f"{item['description']} Any number of them, each with all its keys; the default is none."
-            lines += ["", *_comment(about), f"[[{key}]]", *_fields(schema, item)]
+            part = [f"[[{key}]]", *_fields(schema, item)]
+            lines += ["", *_comment(about), *(part if key == "destinations" else map(_switched_off, part))]
         else:
             lines += [*_comment(_explained(field)), f"{key} = {json.dumps(field['default'])}"]
     return "\n".join(lines) + "\n"
+
+
+def _switched_off(line: str) -> str:
+    """A setting that the example shows and does not make."""
+    return line if line.startswith("# ") else f"# {line}"
 
 
 def _fields(schema: dict[str, Any], section: dict[str, Any]) -> Iterator[str]:
@@ -90,6 +98,8 @@ def _explained(field: dict[str, Any]) -> str:
     ]
     if "enum" in field:
         limits.append(f"One of {', '.join(json.dumps(value) for value in field['enum'])}.")
+    if "enum" in field.get("items", {}):
+        limits.append(f"Any of {', '.join(json.dumps(value) for value in field['items']['enum'])}.")
     return " ".join((field["description"], *limits))
 
 

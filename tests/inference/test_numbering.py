@@ -93,7 +93,6 @@ def test_scattered_weak_points_are_no_spine() -> None:
     assert number_chain(points, 0.3, 1.0) is None
 
 
-def test_one_point_or_two_are_no_spine() -> None:
+def test_one_point_is_no_spine() -> None:
     assert number_chain([Peak(np.zeros(3), 0.9, level_log(3, 0.9))], 0.3, 1.0) is None
-    assert number_chain(spine(20, 21, np.random.default_rng(0), 0.0), 0.3, 1.0) is None
     assert number_chain([], 0.3, 1.0) is None

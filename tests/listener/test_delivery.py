@@ -24,7 +24,21 @@ def delivery(
 ) -> Delivery:
     now = datetime.now(UTC)
     return Delivery(
-        1, "1.2", key, "report", sop_class, path.stem, path, destination, DeliveryState.PENDING, 0, now, ""
+        1,
+        "1.2",
+        key,
+        "report",
+        sop_class,
+        path.stem,
+        "1.3",
+        path,
+        destination,
+        False,
+        DeliveryState.PENDING,
+        0,
+        now,
+        0,
+        "",
     )
 
 
@@ -112,6 +126,14 @@ def test_a_refused_class_is_said_and_does_not_hold_the_others_back(result: Path)
         )
     assert [each.outcome for each in made] == [Outcome.REFUSED, Outcome.SENT]
     assert "Comprehensive SR" in made[0].remark
+
+
+def test_a_peer_that_accepts_nothing_of_it_is_not_taken_for_one_that_is_down(result: Path) -> None:
+    with peer(lambda _: 0x0000) as destination:
+        (made,) = send(
+            [delivery(result, ComprehensiveSRStorage)], result.parent, "FAINTLINE", destination, TIMEOUT
+        )
+    assert made.outcome is Outcome.REFUSED and "Comprehensive SR" in made.remark
 
 
 def test_a_peer_that_aborts_is_tried_later(result: Path) -> None:

@@ -12,12 +12,13 @@ from ct_slices import EXPLICIT, IMPLICIT, ct_slice, encode
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
-from pynetdicom import AE
+from pynetdicom import AE, build_role
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
-from listener import scp
+from listener import commitment, scp
 from listener.audit import Audit
+from listener.commitment import CommitmentReport
 from listener.settings import Caller, Receiver, Tls
 from listener.spool import Spool
 from listener.study import ReceivedInstance
@@ -30,6 +31,7 @@ class Written:
     instances: list[ReceivedInstance] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
     studies: list[str] = field(default_factory=list)
+    commitments: list[CommitmentReport] = field(default_factory=list)
 
     def received(self, instance: ReceivedInstance) -> None:
         self.instances.append(instance)
@@ -40,6 +42,10 @@ class Written:
 
     def closed(self, association: str) -> None:
         self.open.discard(association)
+
+    def committed(self, report: CommitmentReport) -> bool:
+        self.commitments.append(report)
+        return report.transaction_uid == "1.2.3"
 
 
 @dataclass
@@ -173,3 +179,62 @@ def test_damage_is_refused_at_once_and_the_association_lives_on(node: Node) -> N
     assert send_raw(association, dataset, whole) == 0x0000
     association.release()
     assert len(node.notes.instances) == 1
+
+
+def commitment_report(transaction_uid: str, instances: int = 1) -> Dataset:
+    """What a destination says: one instance kept, the others not."""
+    report = Dataset()
+    report.TransactionUID = transaction_uid
+    items = []
+    for number in range(instances):
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = CTImageStorage, f"1.2.{number}"
+        items.append(item)
+    for item in items[1:]:
+        item.FailureReason = 0x0112
+    report.ReferencedSOPSequence, report.FailedSOPSequence = items[:1], items[1:]
+    return report
+
+
+def report_commitment(node: Node, report: Dataset, role: bool, syntax: str = EXPLICIT) -> int:
+    """Report on an association of the destination's own, with or without role selection."""
+    application = AE("PACS")
+    application.add_requested_context(commitment.STORAGE_COMMITMENT, syntax)
+    roles = [build_role(commitment.STORAGE_COMMITMENT, scp_role=True)] if role else []
+    association = application.associate("127.0.0.1", node.port, ae_title="FAINTLINE", ext_neg=list(roles))
+    try:
+        assert association.is_established
+        # Without role selection pynetdicom itself refuses to be an SCP; peers in the field are not so strict.
+        association.accepted_contexts[0]._as_scu = True
+        answer, _ = association.send_n_event_report(
+            report, 1, commitment.STORAGE_COMMITMENT, commitment.STORAGE_COMMITMENT_INSTANCE
+        )
+        return int(answer.Status)
+    finally:
+        association.release()
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+@pytest.mark.parametrize("role", [True, False])
+def test_a_destination_may_report_a_commitment_on_an_association_of_its_own(
+    node: Node, role: bool, syntax: str
+) -> None:
+    assert report_commitment(node, commitment_report("1.2.3", 2), role, syntax) == 0x0000
+    (report,) = node.notes.commitments
+    assert report.kept == ("1.2.0",) and "no such object instance" in report.failed["1.2.1"]
+
+
+def test_a_report_about_a_transaction_that_is_not_ours_is_a_failure(node: Node) -> None:
+    assert report_commitment(node, commitment_report("9.9.9"), role=True) == 0x0110
+
+
+def test_a_report_without_a_transaction_is_an_invalid_argument(node: Node) -> None:
+    assert report_commitment(node, commitment_report(""), role=True) == 0x0115
+    assert node.notes.commitments == []
+
+
+def test_a_report_without_end_is_dropped_and_the_association_lives(node: Node) -> None:
+    report = commitment_report("1.2.3")
+    report.RetrieveURI = "x" * (2 << 20)
+    assert report_commitment(node, report, role=True) == 0x0213
+    assert node.notes.commitments == []

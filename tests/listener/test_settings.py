@@ -36,7 +36,7 @@ def test_the_names_users_know_are_read(tmp_path: Path) -> None:
     )
     assert settings.folder == tmp_path / "var"
     assert settings.receiver.callers != "any" and str(settings.receiver.callers[0].host) == "127.0.0.1"
-    assert settings.destination("pacs") is not None and settings.destination("other") is None
+    assert settings.peer("pacs") is not None and settings.peer("other") is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 # Install through apt the programs that the tests use as peers, those that are missing only.
 set -u
 # Whatever comes of the programs, the viewer is fetched last: it needs npm.
-trap 'sh "$(dirname "$0")/fetch_ohif.sh"' EXIT
+trap 'sh "$(dirname "$0")/fetch_ohif.sh"; sh "$(dirname "$0")/fetch_dwv.sh"' EXIT
 packages="dcmtk dicom3tools libpixelmed-java default-jre-headless orthanc orthanc-dicomweb chromium nodejs npm"
 
 if ! command -v apt-get >/dev/null 2>&1; then

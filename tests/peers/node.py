@@ -63,11 +63,14 @@ class Node:
     """One node; everything that must survive lies in `folder`.
 
     `destinations` are names and the ports where they listen (AE title PACS); PACS and MODALITY may call.
+    `profile` is TOML that follows the first of them; `more` ends the settings.
     """
 
     folder: Path
     destinations: dict[str, int] = field(default_factory=dict)
     quiet_seconds: float = 1.5
+    profile: str = ""
+    more: str = ""
     port: int = field(default_factory=free_port)
     _process: ExitStack = field(default_factory=ExitStack)
     _supervisor: "subprocess.Popen[bytes] | None" = None
@@ -92,7 +95,8 @@ class Node:
         self.folder.mkdir(parents=True, exist_ok=True)
         destinations = [DESTINATION.format(name=name, port=port) for name, port in self.destinations.items()]
         content = TEMPLATE.format(port=self.port, quiet_seconds=self.quiet_seconds)
-        self.settings.write_text(content + "".join(destinations))
+        first, others = "".join(destinations[:1]), "".join(destinations[1:])
+        self.settings.write_text(content + first + self.profile + others + self.more)
         command = [FAINTLINE, "serve", "--settings", str(self.settings)]
         self._supervisor = self._process.enter_context(running(command, self.log, self.folder))
         self.wait_until_answering()
@@ -183,10 +187,28 @@ class Node:
         studies: list[dict[str, Any]] = json.loads(done.stdout)
         return studies
 
+    def verdicts(self) -> list[dict[str, Any]]:
+        """`faintline verdicts`: what radiologists answered."""
+        done = run_program([FAINTLINE, "verdicts", "--settings", str(self.settings)], folder=self.folder)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def study(self, study_uid: str) -> StudyRow | None:
         """What `faintline status` says of one study, without a process; None before it is known."""
         found = [row for row in overview(load_settings(self.settings)) if row.study_instance_uid == study_uid]
         return found[0] if found else None
+
+    def settled(self, study_uid: str, timeout_s: float = 60) -> StudyRow:
+        """Until every destination has said that it keeps every result of a study; what is said of it then."""
+
+        def is_kept() -> bool:
+            return all(
+                delivery.state in ("found", "committed") for delivery in self.known(study_uid).deliveries
+            )
+
+        self.wait_for_state(study_uid, "done")
+        wait_until(is_kept, "the destinations keep the results", timeout_s)
+        return self.known(study_uid)
 
     def known(self, study_uid: str) -> StudyRow:
         """The same of a study that the node must know."""
@@ -216,9 +238,9 @@ def _plays(process: psutil.Process, role: str) -> bool:
 
 
 @contextmanager
-def node(folder: Path, destinations: dict[str, int]) -> Iterator[Node]:
+def node(folder: Path, destinations: dict[str, int], profile: str = "", more: str = "") -> Iterator[Node]:
     """A running node with these destinations; it ends with the block, whatever the test did to it."""
-    made = Node(folder, destinations)
+    made = Node(folder, destinations, profile=profile, more=more)
     try:
         yield made.start()
     finally:

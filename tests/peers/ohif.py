@@ -84,9 +84,13 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
                 self.path = "/index.html"  # a route of the single-page application
             super().do_GET()
 
-    def _forward(self) -> None:
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        self._forward(self.rfile.read(length))  # STOW-RS: a report that the reader saves
+
+    def _forward(self, body: bytes | None = None) -> None:
         headers = {name: self.headers[name] for name in COPIED_HEADERS if self.headers[name]}
-        request = urllib.request.Request(f"{self.orthanc_url}{self.path}", headers=headers)
+        request = urllib.request.Request(f"{self.orthanc_url}{self.path}", data=body, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 self._answer(answer.status, answer.read(), answer.headers["Content-Type"])

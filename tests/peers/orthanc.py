@@ -158,6 +158,12 @@ class Orthanc:
         """One stored instance by Orthanc's own identifier, as it was stored."""
         return pydicom.dcmread(BytesIO(self.call("GET", f"/instances/{instance}/file")))
 
+    def delete_instance(self, sop_instance_uid: str) -> None:
+        """Forget one instance."""
+        query = {"Level": "Instance", "Query": {"SOPInstanceUID": sop_instance_uid}}
+        (found,) = self.post("/tools/find", query)
+        self.call("DELETE", f"/instances/{found}")
+
     def delete_study(self, study_uid: str) -> None:
         """Forget a study."""
         study = self._find("Study", study_uid)

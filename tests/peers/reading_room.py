@@ -48,6 +48,41 @@ class ReadingRoom:
         self.window.page.locator(MEASUREMENTS).click()
         return self
 
+    def redraw(self) -> Self:
+        """Have OHIF draw anew: after a panel opens, a picture that nobody touches keeps its former shape."""
+        page = self.window.page
+        for width in (1601, 1600):
+            page.set_viewport_size({"width": width, "height": 1000})
+            page.wait_for_timeout(1000)
+        return self
+
+    def boxes(self, rows: int, columns: int) -> list[tuple[float, float, float, float]]:
+        """Rectangles over a picture that fills its pane: (left, top, right, bottom) in its square pixels."""
+        page = self.window.page
+        pane = page.locator(PANE).locator("canvas").first.bounding_box()
+        assert pane is not None
+        scale = min(pane["width"] / columns, pane["height"] / rows)
+        left = pane["x"] + (pane["width"] - columns * scale) / 2
+        top = pane["y"] + (pane["height"] - rows * scale) / 2
+        found = [box.bounding_box() for box in page.locator(PANE).locator("svg rect").all()]
+        return [
+            (
+                (box["x"] - left) / scale,
+                (box["y"] - top) / scale,
+                (box["x"] + box["width"] - left) / scale,
+                (box["y"] + box["height"] - top) / scale,
+            )
+            for box in found
+            if box is not None
+        ]
+
+    def save_measurements(self) -> Self:
+        """Store the measurements as a report of the viewer's own."""
+        page = self.window.page
+        page.get_by_text("Create SR").first.click()
+        page.get_by_role("button", name="Save").last.click()
+        return self
+
     def text(self) -> str:
         """Everything written on the page, in the pictures' overlays too."""
         written: str = self.window.page.locator("body").inner_text()

@@ -61,6 +61,12 @@ def evidence_of(report: Dataset) -> set[str]:
     }
 
 
+def comment_of(report: Dataset, level: str) -> Dataset:
+    """The comment that begins with a level, to be read or changed."""
+    comments = [item for item in _walk(report) if _is(item, COMMENT)]
+    return next(item for item in comments if str(item.TextValue).startswith(level))
+
+
 def _walk(item: Dataset) -> list[Dataset]:
     children = item.get("ContentSequence") or []
     return [found for child in children for found in (child, *_walk(child))]

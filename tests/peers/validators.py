@@ -22,6 +22,12 @@ DCIODVFY_NOISE = (
     r"needed to build DICOMDIR",  # copied from the source study, empty there
     r"Retired Person Name form",  # copied from the source study, de-identified in its own way
 )
+IODS = (
+    "Comprehensive3DSR", "ComprehensiveSR", "SCImage", "GrayscaleSoftcopyPresentationState", "Segmentation",
+    "KeyObjectSelectionDocument", "EncapsulatedPDF",
+)  # fmt: skip
+"""The names under which dciodvfy knows our objects."""
+
 PIXELMED_NOISE = (
     r"Content Item not in template",
 )  # free CODE items and the Comment have no row in its tables
@@ -43,7 +49,7 @@ def dciodvfy(path: Path) -> list[str]:
     done = run_program([find_program("dciodvfy"), "-new", str(path)])
     said = done.stdout + done.stderr
     faults = _lines(said, r"^(Error|Warning|\*\*\*)", DCIODVFY_NOISE)
-    if not _lines(said, r"^(Comprehensive3DSR|ComprehensiveSR|SCImage)$"):
+    if not _lines(said, rf"^({'|'.join(IODS)})$"):
         faults.append("dciodvfy did not recognise the IOD")
     return faults
 

@@ -48,12 +48,23 @@ def test_a_pacs_that_was_down_gets_everything_and_blocks_nobody(pacs: Orthanc, t
             own.node.wait_for_state(study.uid, "done")
 
 
+def test_a_pacs_that_offers_storage_commitment_says_that_it_keeps_the_results(
+    shared_hospital: Hospital, tmp_path: Path
+) -> None:
+    study = tiny_ct(tmp_path / "study", "committed")
+    send(shared_hospital.node, study)
+    row = shared_hospital.node.settled(study.uid)  # Orthanc reports on an association of its own
+    assert {delivery.state for delivery in row.deliveries} == {"committed"}
+    (told,) = [one for one in shared_hospital.node.status_json() if one["study_instance_uid"] == study.uid]
+    assert {delivery["state"] for delivery in told["deliveries"]} == {"committed"}
+
+
 def test_the_same_study_again_creates_nothing_new(shared_hospital: Hospital, tmp_path: Path) -> None:
     here, pacs = shared_hospital.node, shared_hospital.pacs
     study, later = tiny_ct(tmp_path / "study", "twice"), tiny_ct(tmp_path / "later", "after-twice")
     send(here, study)
     before = shared_hospital.wait_for_answer(study.uid).uids
-    done = here.wait_for_state(study.uid, "done")
+    done = here.settled(study.uid)
     send(here, study)
     send(here, later)  # when this one is done, the other has had its time
     here.wait_for_state(later.uid, "done")
@@ -69,7 +80,7 @@ def test_results_that_come_back_are_recognised_and_not_screened(
     pacs.upload(list(study.paths))
     send(here, study)
     before = shared_hospital.wait_for_answer(study.uid).uids
-    done = here.wait_for_state(study.uid, "done")
+    done = here.settled(study.uid)
     summary = pacs.send_study_to_node(study.uid)  # the CT and both results
     assert (summary["InstancesCount"], summary["FailedInstancesCount"]) == (len(study.paths) + 2, 0)
     send(here, later)
@@ -105,8 +116,13 @@ def test_late_instances_are_screened_again_and_both_versions_stay(
     assert dcmtk.storescu(here.address, study.paths[4:]).returncode == 0
     wait_until(lambda: pacs.count(study.uid, "SR") == 2, "the new report", timeout_s=60)
     wait_until(lambda: pacs.count(study.uid, "OT") == 2, "the new picture", timeout_s=60)
-    uids = {str(report.SOPInstanceUID) for report in pacs.instances_of(study.uid, "SR")}
-    assert first & uids, "the first report is no longer there"
+    reports = pacs.instances_of(study.uid, "SR")
+    (old,) = [report for report in reports if str(report.SOPInstanceUID) in first]
+    (new,) = [report for report in reports if str(report.SOPInstanceUID) not in first]
+    (predecessor,) = new.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0].ReferencedSOPSequence
+    assert predecessor.ReferencedSOPInstanceUID == old.SOPInstanceUID
+    assert "PredecessorDocumentsSequence" not in old
+    assert "supersedes the one of" in new.to_json()
 
 
 def test_a_destination_that_refuses_reports_still_gets_the_picture(tmp_path: Path) -> None:

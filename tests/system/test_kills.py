@@ -170,9 +170,10 @@ def killing_at_each_attempt(node: Node, study: Study) -> Iterator[None]:
 
 
 def delivered_once(node: Node, pacs: Orthanc, study: Study) -> StudyRow:
-    """Wait until the PACS has one report and one picture and the node knows it; its word on the study."""
-    wait_for_answer(pacs, node, study.uid)
+    """Wait until the PACS has every result once and the node knows it; its word on the study."""
+    results = wait_for_answer(pacs, node, study.uid)
     row = node.wait_for_state(study.uid, "done")
-    assert len(row.deliveries) == 2
+    assert {delivery.sop_instance_uid for delivery in row.deliveries} == results.uids
+    assert len(row.deliveries) == len(results.uids)
     assert len(in_spool(node, study)) == len(study.paths)
     return row

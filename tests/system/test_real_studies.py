@@ -19,10 +19,10 @@ SCREENED = ["verse005", "verse008", "acrin_lumbar", "lidc_0001", "lidc_0314"]
 
 
 @pytest.mark.parametrize("name", [*SCREENED, "head"])
-def test_a_ct_comes_back_as_one_report_and_one_picture_of_the_same_patient(sent: Sent, name: str) -> None:
+def test_a_ct_comes_back_as_one_report_and_pictures_of_the_same_patient(sent: Sent, name: str) -> None:
     source = pydicom.dcmread(sent.studies[name].paths[0], stop_before_pixels=True)
     answer = sent.answer(name)
-    for result in (answer.report, answer.picture):
+    for result in (answer.report, *answer.pictures):
         for keyword in (
             "StudyInstanceUID",
             "PatientID",
@@ -41,9 +41,9 @@ def test_a_ct_comes_back_as_one_report_and_one_picture_of_the_same_patient(sent:
 @pytest.mark.parametrize("name", [*SCREENED, "head"])
 def test_every_reader_accepts_what_came_back(sent: Sent, name: str, tmp_path: Path) -> None:
     answer = sent.answer(name)
-    for kind, result in (("report", answer.report), ("picture", answer.picture)):
-        result.save_as(tmp_path / f"{kind}.dcm")
-        assert faults_of(tmp_path / f"{kind}.dcm") == {}, kind
+    for number, result in enumerate((answer.report, *answer.pictures)):
+        result.save_as(tmp_path / f"{number}.dcm")
+        assert faults_of(tmp_path / f"{number}.dcm") == {}, result.SeriesDescription
 
 
 def test_the_readers_do_see_faults(sent: Sent, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from peers.wire import RJ, RQ, Instance, Target, Wire, associate, item, pdu, use
 
 from listener import scp
 from listener.audit import Audit
+from listener.commitment import CommitmentReport
 from listener.settings import Receiver, Tls
 from listener.spool import Spool
 from listener.study import ReceivedInstance
@@ -25,6 +26,8 @@ class NoNotes:
     def received(self, instance: ReceivedInstance) -> None: ...
     def opened(self, association: str, study_instance_uid: str) -> None: ...
     def closed(self, association: str) -> None: ...
+    def committed(self, report: CommitmentReport) -> bool:
+        return False
 
 
 def free_port() -> int:

@@ -55,9 +55,11 @@ def only(registry: Registry) -> Study:
     return study
 
 
-def results(key: str) -> list[FinishedResult]:
+def results(key: str, *recipients: str, study: str = "1.2", is_urgent: bool = False) -> list[FinishedResult]:
     return [
-        FinishedResult("1.2", key, kind, "1.2.840", f"{key}.{number}", Path(f"{kind}.dcm"))
+        FinishedResult(
+            study, key, kind, "1.2.840", f"{key}.{number}", "1.3", Path(f"{kind}.dcm"), recipients, is_urgent
+        )
         for number, kind in enumerate(("report", "overview"))
     ]
 
@@ -161,17 +163,17 @@ def test_a_parked_study_gets_a_fresh_turn_on_request(registry: Registry) -> None
 def test_results_are_delivered_to_every_destination_once(registry: Registry) -> None:
     study = queued(registry)
     for _ in range(2):
-        registry.deliveries.screening_finished(study, results("9"), ["a", "b"], "none found", NOW)
+        registry.deliveries.screening_finished(study, results("9", "a", "b"), "none found", NOW)
     assert len(registry.deliveries.due(NOW)) == 4
     assert only(registry).state is StudyState.SCREENED
     for delivery in registry.deliveries.due(NOW):
         registry.deliveries.delivered(delivery, NOW, "")
-    registry.deliveries.screening_finished(study, results("9"), ["a", "b"], "none found", LATER)
+    registry.deliveries.screening_finished(study, results("9", "a", "b"), "none found", LATER)
     assert registry.deliveries.due(LATER) == []
 
 
 def test_an_attempt_noted_twice_counts_once(registry: Registry) -> None:
-    registry.deliveries.screening_finished(queued(registry), results("9"), ["a"], "", NOW)
+    registry.deliveries.screening_finished(queued(registry), results("9", "a"), "", NOW)
     delivery = registry.deliveries.due(NOW)[0]
     registry.deliveries.delivered(delivery, NOW, "")
     registry.deliveries.failed(delivery, "lost", LATER)
@@ -180,7 +182,7 @@ def test_an_attempt_noted_twice_counts_once(registry: Registry) -> None:
 
 
 def test_a_failed_delivery_waits_for_its_time_and_a_refused_one_for_a_person(registry: Registry) -> None:
-    registry.deliveries.screening_finished(queued(registry), results("9"), ["a"], "", NOW)
+    registry.deliveries.screening_finished(queued(registry), results("9", "a"), "", NOW)
     later, refused = registry.deliveries.due(NOW)
     registry.deliveries.failed(later, "down", LATER)
     registry.deliveries.failed(refused, "does not accept", None)
@@ -192,9 +194,9 @@ def test_a_failed_delivery_waits_for_its_time_and_a_refused_one_for_a_person(reg
 
 def test_a_new_version_takes_the_place_of_what_was_not_yet_sent(registry: Registry) -> None:
     study = queued(registry)
-    registry.deliveries.screening_finished(study, results("8"), ["a"], "", NOW)
+    registry.deliveries.screening_finished(study, results("8", "a"), "", NOW)
     registry.deliveries.delivered(registry.deliveries.due(NOW)[0], NOW, "")
-    registry.deliveries.screening_finished(study, results("9"), ["a"], "", LATER)
+    registry.deliveries.screening_finished(study, results("9", "a"), "", LATER)
     assert {delivery.result_key for delivery in registry.deliveries.due(LATER)} == {"9"}
     sent = [d for d in registry.deliveries.of_study("1.2") if d.state is DeliveryState.SENT]
     assert [delivery.result_key for delivery in sent] == ["8"]

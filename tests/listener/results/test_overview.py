@@ -17,16 +17,17 @@ from spine_cases import Study, spine, study_of, vertebra, volume_of
 
 from inference.findings import Grade
 from inference.levels import LUMBAR, THORACIC
-from listener.results.identity import Product
+from inference.volume import Volume
 from listener.results.notes import GRADE_COLOURS, fitted, notes, spread
 from listener.results.outcome import outcome_of
-from listener.results.overview import NOTES_BOTTOM, draw_overview
-from listener.results.reformat import sagittal_view
+from listener.results.overview import draw_overview
+from listener.results.page import NOTES_BOTTOM
+from listener.results.reformat import Fit, Frame, Plane, cut, framed
 
 
 @cache
 def drawn(study: Study) -> NDArray[np.uint8]:
-    return draw_overview(study.report, outcome_of(study.report), study.volume, Product("1.2.3"))
+    return draw_overview(study.statement())
 
 
 def coloured(picture: NDArray[np.uint8], grade: Grade) -> int:
@@ -78,12 +79,16 @@ def test_a_negative_has_no_alarming_colour() -> None:
     assert coloured(picture, Grade.NORMAL) > 300
 
 
+def whole(volume: Volume, centres: NDArray[np.float64], plane: Plane = Plane.SAGITTAL) -> Frame:
+    return framed(volume, centres, plane, (600, 928), Fit())
+
+
 def test_the_reformat_is_to_scale() -> None:
     case = study_of("negative")
     assert case.volume is not None
-    view = sagittal_view(case.volume, np.array([[0.0, 10.0, -200.0]]), 600, 928)
-    top, low = view.to_pixel(np.array([[0.0, 0.0, -150.0], [0.0, 10.0, -200.0]]))
-    assert np.allclose((low - top) * view.pixel_mm, [10.0, 50.0])
+    frame = whole(case.volume, np.array([[0.0, 10.0, -200.0]]))
+    top, low = frame.to_pixel(np.array([[0.0, 0.0, -150.0], [0.0, 10.0, -200.0]]))
+    assert np.allclose((low - top) * frame.pixel_mm, [10.0, 50.0])
 
 
 def test_the_reformat_follows_a_scoliosis() -> None:
@@ -94,9 +99,25 @@ def test_the_reformat_follows_a_scoliosis() -> None:
     )
     sideways = replace(case.volume, voxels=ramp.copy())
     centres = np.array([finding.centre_lps_mm for finding in case.report.findings]) * [3, 1, 1]
-    view = sagittal_view(sideways, centres, 600, 928)
-    for centre, (column, row) in zip(centres, view.to_pixel(centres), strict=True):
-        assert view.hu[round(row), round(column)] == pytest.approx(10 * sideways.to_index(centre)[2], abs=5)
+    frame = whole(sideways, centres)
+    hu = cut(sideways, centres, frame)
+    for centre, (column, row) in zip(centres, frame.to_pixel(centres), strict=True):
+        assert hu[round(row), round(column)] == pytest.approx(10 * sideways.to_index(centre)[2], abs=5)
+
+
+def test_the_view_from_the_front_follows_a_kyphosis_and_has_the_left_side_on_its_right() -> None:
+    case = study_of("negative")
+    assert case.volume is not None
+    shape = case.volume.voxels.shape
+    ramp = np.broadcast_to(10 * np.arange(shape[1], dtype=np.int16)[:, None], shape)
+    backwards = replace(case.volume, voxels=ramp.copy())
+    centres = np.array([finding.centre_lps_mm for finding in case.report.findings])
+    frame = whole(backwards, centres, Plane.CORONAL)
+    hu = cut(backwards, centres, frame)
+    for centre, (column, row) in zip(centres, frame.to_pixel(centres), strict=True):
+        assert hu[round(row), round(column)] == pytest.approx(10 * backwards.to_index(centre)[1], abs=5)
+    right, left = frame.to_pixel(np.array([[-20.0, 0.0, -200.0], [20.0, 0.0, -200.0]]))
+    assert right[0] < left[0]
 
 
 def test_a_sheared_volume_needs_no_special_case() -> None:
@@ -105,9 +126,11 @@ def test_a_sheared_volume_needs_no_special_case() -> None:
     tilted[1, 0] = 0.8
     volume = replace(volume_of(study_of("negative").headers), voxels=voxels.copy(), affine=tilted)
     centre = volume.to_lps(np.array([[66.0, 50.0, 56.0]]))
-    view = sagittal_view(volume, centre, 600, 928)
-    column, row = view.to_pixel(centre)[0]
-    assert view.hu[round(row), round(column)] == pytest.approx(volume.voxels[66, 50, 56], abs=60)
+    frame = whole(volume, centre)
+    column, row = frame.to_pixel(centre)[0]
+    assert cut(volume, centre, frame)[round(row), round(column)] == pytest.approx(
+        volume.voxels[66, 50, 56], abs=60
+    )
 
 
 @given(st.lists(st.tuples(st.floats(-200, 1200), st.floats(15, 60)), max_size=8))

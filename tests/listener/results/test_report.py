@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ import numpy as np
 import pytest
 from highdicom.sr import srread
 from pydicom.dataset import Dataset
-from spine_cases import Study, study_of
+from pydicom.uid import ComprehensiveSRStorage
+from spine_cases import CREATED_AT, Study, study_of
 
 from inference.findings import Grade
-from listener.results.build import ResultKind
+from listener.results.build import build_results
+from listener.results.identity import Product
+from listener.results.kinds import ResultKind
+from listener.study import EarlierReport
 
 
 def groups(document: Dataset) -> list[Dataset]:
@@ -36,6 +41,12 @@ def coded(group: Dataset, name: str) -> str | None:
     """The value of a CODE item by its name's code value."""
     found = [i for i in items(group, "CODE") if i.ConceptNameCodeSequence[0].CodeValue == name]
     return str(found[0].ConceptCodeSequence[0].CodeValue) if found else None
+
+
+def every(group: Dataset, name: str) -> list[str]:
+    """The meanings of all CODE items of one name."""
+    found = [i for i in items(group, "CODE") if i.ConceptNameCodeSequence[0].CodeValue == name]
+    return [str(i.ConceptCodeSequence[0].CodeMeaning) for i in found]
 
 
 def comments(group: Dataset) -> list[str]:
@@ -139,6 +150,8 @@ def test_a_partial_negative_claims_nothing_for_the_levels_it_missed() -> None:
     assert coded(group, "VFX") is None
     assert coded(group, "111017") == "111243"
     assert "(4 levels T11-L2 assessed). NOT assessed - L3: cut off by the scan." in comments(group)[0]
+    assert every(group, "ASSESSED") == ["T11 vertebra", "T12 vertebra", "L1 vertebra", "L2 vertebra"]
+    assert every(group, "NOTASSESSED") == ["L3 vertebra"]
 
 
 def test_a_partial_positive_says_how_far_it_reaches() -> None:
@@ -187,7 +200,7 @@ def test_notes_reach_the_report_in_plain_ascii() -> None:
         replace(case, report=replace(case.report, notes=("spacing ≥ 3 mm × 2 – thick",))).document()
     )
     assert len(comments(coverage)) == 1
-    assert items(coverage, "TEXT")[-1].TextValue == "spacing >= 3 mm x 2 - thick"
+    assert items(coverage, "TEXT")[-1].TextValue == "Spacing >= 3 mm x 2 - thick."
 
 
 def test_the_neck_and_the_sacrum_do_not_make_an_answer_partial() -> None:
@@ -212,7 +225,40 @@ def test_the_private_scheme_is_declared(any_study: Study) -> None:
     assert scheme.CodingSchemeUID.startswith("2.25.")
 
 
-def test_report_and_picture_are_two_series_of_two_kinds(any_study: Study) -> None:
-    report, overview = any_study.results()
-    assert (report.kind, overview.kind) == (ResultKind.REPORT, ResultKind.OVERVIEW)
-    assert report.series_instance_uid != overview.series_instance_uid
+def test_the_report_and_the_pictures_are_two_series(any_study: Study) -> None:
+    report, *pictures = any_study.results()
+    assert report.kind is ResultKind.REPORT
+    assert {picture.series_instance_uid for picture in pictures} != {report.series_instance_uid}
+    assert len({picture.series_instance_uid for picture in pictures}) == 1
+    assert len({picture.sop_instance_uid for picture in pictures}) == len(pictures)
+
+
+def test_the_comprehensive_form_says_the_same_under_uids_of_its_own(any_study: Study) -> None:
+    case, both = any_study, frozenset((ResultKind.REPORT, ResultKind.PLAIN_REPORT))
+    report, plain = build_results(
+        case.report, case.volume, case.headers, CREATED_AT, Product("1"), kinds=both
+    )
+    assert plain.sop_class_uid == ComprehensiveSRStorage
+    assert plain.sop_instance_uid != report.sop_instance_uid
+    assert plain.series_instance_uid != report.series_instance_uid
+    assert plain.dataset.ContentSequence == report.dataset.ContentSequence
+
+
+def test_a_new_version_names_the_report_it_supersedes() -> None:
+    case = study_of("one flagged")
+    own = case.results()[0]
+    older, old = (
+        EarlierReport(own.sop_class_uid, uid, f"{uid}.1", CREATED_AT - timedelta(days=days))
+        for uid, days in (("1.2.3", 2), ("1.2.4", 1))
+    )
+    itself = EarlierReport(own.sop_class_uid, own.sop_instance_uid, own.series_instance_uid, CREATED_AT)
+    report, *_ = build_results(
+        case.report, case.volume, case.headers, CREATED_AT, Product("1"), earlier=(older, old, itself)
+    )
+    (study,) = report.dataset.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    assert study.StudyInstanceUID == case.report.study_instance_uid
+    assert series.SeriesInstanceUID == old.series_instance_uid
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == old.sop_instance_uid
+    remarks = items(groups(report.dataset)[-1], "TEXT")
+    assert remarks[-1].TextValue == "This result supersedes the one of 2026-03-03 05:06."

@@ -18,6 +18,7 @@ from listener.results.errors import MixedStudyError, NoImagesError, ResultError
 from listener.results.identity import Product
 
 PATIENT_NAME, PATIENT_ID, PATIENT_WEIGHT = 0x00100010, 0x00100020, 0x00101030
+BIRTH_DATE, PATIENT_AGE = 0x00100030, 0x00101010
 
 
 def as_read(header: Dataset, transfer_syntax: UID) -> Dataset:
@@ -65,16 +66,44 @@ def test_an_ideographic_name_arrives_byte_for_byte(transfer_syntax: UID) -> None
         assert result.IssuerOfPatientID == "HOSPITAL"
 
 
-def test_bytes_that_break_their_character_set_and_values_that_break_their_type_stay_as_they_are() -> None:
-    header = as_read(minimal(SpecificCharacterSet="ISO_IR 192", PatientID="xxxx", PatientWeight="70"),
-                     ExplicitVRLittleEndian)  # fmt: skip
-    for tag, value in ((PATIENT_ID, b"\xff\xfe\x41 "), (PATIENT_WEIGHT, b"70,5")):
+def with_raw(values: dict[int, bytes]) -> Dataset:
+    """A header with these bytes in place of what a library would write."""
+    header = as_read(
+        minimal(SpecificCharacterSet="ISO_IR 192", PatientID="x", PatientBirthDate="19500102",
+                PatientWeight="70", PatientAge="076Y"),
+        ExplicitVRLittleEndian,
+    )  # fmt: skip
+    for tag, value in values.items():
         element = header.get_item(tag)
         assert isinstance(element, RawDataElement)
         header[tag] = element._replace(value=value)
+    return header
+
+
+def test_bytes_that_break_their_character_set_and_dates_that_break_their_type_stay_as_they_are() -> None:
+    header = with_raw({PATIENT_ID: b"\xff\xfe\x41 ", BIRTH_DATE: b"1950.01.02"})
     for result in written(reported_on(header)):
         assert result.get_item(PATIENT_ID).value == b"\xff\xfe\x41 "
-        assert result.get_item(PATIENT_WEIGHT).value == b"70,5"
+        assert result.get_item(BIRTH_DATE).value == b"1950.01.02"
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "stays"),
+    [
+        (PATIENT_AGE, b"0Y", False),
+        (PATIENT_AGE, b"76 years", False),
+        (PATIENT_AGE, b"076Y", True),
+        (PATIENT_AGE, b"", True),
+        (PATIENT_WEIGHT, b"70,5", False),
+        (PATIENT_WEIGHT, b"70.5", True),
+    ],
+)
+def test_what_only_describes_the_patient_is_left_out_where_it_breaks_its_type(
+    tag: int, value: bytes, stays: bool
+) -> None:
+    for result in written(reported_on(with_raw({tag: value}))):
+        assert (tag in result) == stays
+        assert not stays or (result.get_item(tag).value or b"").strip() == value
 
 
 @settings(max_examples=25, deadline=None)
@@ -85,7 +114,7 @@ def test_any_name_in_unicode_arrives(name: str) -> None:
 
 
 def test_empty_and_missing_values_become_empty_ones() -> None:
-    report, overview = written(reported_on(minimal(PatientName="", PatientID=None)))
+    report, overview, *_ = written(reported_on(minimal(PatientName="", PatientID=None)))
     for result in (report, overview):
         for keyword in (
             "PatientName",

@@ -1,0 +1,192 @@
+"""Documents that answer our report: what is a verdict, and what is not."""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from spine_cases import SERIES, STUDY, study_of
+
+from inference.findings_json import as_json
+from listener.answers import FRACTURES, GENANT, ReportedVertebra, read_verdicts, reported_vertebrae
+from listener.results import codes
+from listener.results.level_codes import LEVEL_CODES
+from listener.verdicts import Verdict
+
+RECEIVED = datetime(2026, 3, 5, 6, 7, 8, tzinfo=UTC)
+CASE = study_of("one flagged")
+
+
+@pytest.fixture
+def reported(tmp_path: Path) -> list[ReportedVertebra]:
+    """What the node keeps of a positive study: T12 is grade 2."""
+    folder = tmp_path / STUDY / CASE.statement().key.digest
+    folder.mkdir(parents=True)
+    (folder / "findings.json").write_text(json.dumps(as_json(CASE.report)))
+    return reported_vertebrae(tmp_path, STUDY)
+
+
+@cache
+def _document() -> Dataset:
+    return CASE.document()
+
+
+def returned(**changes: object) -> Dataset:
+    """Our report as it comes back: under a UID of its own, changed."""
+    document = deepcopy(_document())
+    document.SOPInstanceUID, document.Manufacturer = "1.2.3.4", "Somebody"
+    for keyword, value in changes.items():
+        setattr(document, keyword, value)
+    return document
+
+
+def group_of(document: Dataset) -> Dataset:
+    """The first measurement group."""
+    measurements = document.ContentSequence[-1]
+    group: Dataset = measurements.ContentSequence[0]
+    return group
+
+
+def item(document: Dataset, name: str) -> Dataset:
+    """The first item of that name in the first group."""
+    group = group_of(document)
+    found = [i for i in group.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == name]
+    first: Dataset = found[0]
+    return first
+
+
+def only(verdicts: tuple[Verdict, ...]) -> Verdict:
+    (verdict,) = verdicts
+    return verdict
+
+
+def test_a_verified_copy_agrees_with_what_was_found(reported: list[ReportedVertebra]) -> None:
+    document = returned(VerificationFlag="VERIFIED")
+    observer = Dataset()
+    observer.VerificationDateTime, observer.VerifyingObserverName = "20260305091011", "Reader^Rita"
+    document.VerifyingObserverSequence, document.TimezoneOffsetFromUTC = [observer], "+0100"
+    verdict = only(read_verdicts(document, reported, RECEIVED))
+    assert (verdict.level, verdict.grade, verdict.fractured, verdict.found_grade) == ("T12", 2, True, 2)
+    assert (verdict.study_instance_uid, verdict.series_instance_uid) == (STUDY, SERIES)
+    assert (verdict.reader_role, verdict.decided_at) == ("radiologist", "2026-03-05T09:10:11+01:00")
+    assert "Rita" not in verdict.line() and "Doe" not in verdict.line()
+
+
+def test_an_unverified_copy_says_nothing_new(reported: list[ReportedVertebra]) -> None:
+    assert read_verdicts(returned(), reported, RECEIVED) == ()
+
+
+@pytest.mark.parametrize(
+    ("comment", "grade", "fractured"),
+    [
+        ("T12: suspected compression fracture, Genant 1 (wedge)", 1, True),
+        ("T12 grade 3", 3, True),
+        ("T12: no fracture", 0, False),
+        ("not a fracture, Schmorl's node", 0, False),
+        ("T12 normal variant", 0, False),
+    ],
+)
+def test_a_label_that_a_reader_edited_is_a_verdict(
+    reported: list[ReportedVertebra], comment: str, grade: int, fractured: bool
+) -> None:
+    document = returned()
+    item(document, "121106").TextValue = comment
+    verdict = only(read_verdicts(document, reported, RECEIVED))
+    assert (verdict.level, verdict.grade, verdict.fractured) == ("T12", grade, fractured)
+    assert verdict.reader_role == "unverified reader"
+
+
+def test_a_grade_that_a_reader_coded_is_a_verdict(reported: list[ReportedVertebra]) -> None:
+    document = returned()
+    item(document, GENANT).ConceptCodeSequence[0].CodeValue = "GENANT3"
+    assert only(read_verdicts(document, reported, RECEIVED)).grade == 3
+
+
+def test_a_reader_may_name_another_level_of_the_same_vertebra(reported: list[ReportedVertebra]) -> None:
+    document = returned()
+    item(document, "121106").TextValue = "L1: fracture, Genant 2"
+    verdict = only(read_verdicts(document, reported, RECEIVED))
+    assert (verdict.level, verdict.found_level, verdict.grade) == ("L1", "T12", 2)
+
+
+def test_a_viewer_that_loses_our_tracking_uid_is_understood_by_the_level(
+    reported: list[ReportedVertebra],
+) -> None:
+    document = returned()
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "121106").TextValue = "no fracture"
+    verdict = only(read_verdicts(document, reported, RECEIVED))
+    assert verdict.tracking_uid == next(each.tracking_uid for each in reported if each.level == "T12")
+
+
+def image(sop_instance_uid: str) -> Dataset:
+    """A source image by its UID, as the spool holds it."""
+    return next(header for header in CASE.headers if header.SOPInstanceUID == sop_instance_uid)
+
+
+def test_a_viewer_that_loses_uid_and_level_is_understood_by_the_place(
+    reported: list[ReportedVertebra],
+) -> None:
+    unnumbered = [replace(each, level=None) for each in reported]
+    document = returned()
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "363698007").ConceptCodeSequence[0].CodeValue = "51282000"
+    item(document, "121106").TextValue = "no fracture"
+    verdict = only(read_verdicts(document, unnumbered, RECEIVED, image))
+    assert verdict.tracking_uid == next(each.tracking_uid for each in reported if each.level == "T12")
+    assert read_verdicts(document, unnumbered, RECEIVED) == ()
+
+
+def test_a_fracture_that_was_missed_is_a_verdict_on_its_level(reported: list[ReportedVertebra]) -> None:
+    document = returned()
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "121106").TextValue = "L2: fracture, Genant 1"
+    verdict = only(read_verdicts(document, reported, RECEIVED))
+    assert (verdict.level, verdict.found_grade, verdict.grade) == ("L2", 0, 1)
+
+
+def test_what_is_no_measurement_report_or_names_nothing_of_ours_is_no_answer(
+    reported: list[ReportedVertebra],
+) -> None:
+    assert read_verdicts(Dataset(), reported, RECEIVED) == ()
+    assert read_verdicts(returned(VerificationFlag="VERIFIED"), [], RECEIVED) == ()
+
+
+def test_without_a_date_the_time_of_arrival_counts(reported: list[ReportedVertebra]) -> None:
+    document = returned(VerificationFlag="VERIFIED", ContentDate="", ContentTime="")
+    assert only(read_verdicts(document, reported, RECEIVED)).decided_at == "2026-03-05T06:07:08+00:00"
+
+
+def test_of_two_versions_the_latest_bears_the_level(reported: list[ReportedVertebra]) -> None:
+    newer = [replace(each, tracking_uid=f"{each.tracking_uid}.1", grade=0) for each in reported]
+    document = returned()
+    item(document, "112040").UID = "1.2.3.99"
+    verdict = only(read_verdicts(document, [*reported, *newer], RECEIVED))
+    assert (verdict.found_grade, verdict.grade) == (0, 2)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(max_size=40))
+def test_no_comment_breaks_the_reader(comment: str) -> None:
+    vertebra = ReportedVertebra("1.2", STUDY, SERIES, "T12", (0.0, 0.0, 0.0), 2)
+    document = returned(VerificationFlag="VERIFIED")
+    item(document, "112040").UID = "1.2"
+    item(document, "121106").TextValue = comment
+    assert len(read_verdicts(document, [vertebra], RECEIVED)) == 1
+
+
+def test_the_codes_that_are_read_are_those_that_are_written() -> None:
+    assert codes.COMPRESSION_FRACTURE.value in FRACTURES and codes.GENANT.value == GENANT
+    assert codes.level_code("T12").value == LEVEL_CODES["T12"]
+
+
+def test_a_line_is_json_with_every_key_of_the_form() -> None:
+    verdict = Verdict(STUDY, SERIES, "T12", (1.0, 2.0, 3.0), 2, True, "T12", 3, "1.2", "r", "s", "", "2026")
+    line = json.loads(verdict.line())
+    assert line["form"] == 1 and line["centre_lps_mm"] == [1.0, 2.0, 3.0] and len(line) == 14
