@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
@@ -31,12 +32,18 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     """Load a bundle (the default one if none is named); raises BundleError where it cannot be trusted."""
     folder = folder or DEFAULT_BUNDLE
     card = read_card(folder)
-    weights = load(weights_bytes(folder, card))
+    content = weights_bytes(folder, card)
     try:
+        weights = load(content)
         localiser = Localiser(LocaliserShape(**_tuples(card.architecture["localiser"])))
         grader = Grader(GraderShape(**_tuples(card.architecture["grader"])))
         localiser.load_state_dict(_part(weights, "localiser."))
         grader.load_state_dict(_part(weights, "grader."))
+    except SafetensorError as error:
+        raise BundleError(
+            f"the weights of the model bundle {folder} are no safetensors file; a pickle is never loaded: "
+            "export the bundle again with `faintline-train export`"
+        ) from error
     except (KeyError, TypeError, RuntimeError) as error:
         raise BundleError(f"the weights of the model bundle {folder} do not fit its card") from error
     return Bundle(card, localiser.eval(), grader.eval())

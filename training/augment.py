@@ -138,6 +138,8 @@ def crop_batch(crops: Crops, recipe: GraderRecipe, rng: np.random.Generator) -> 
     """Draw crops by the recipe's share of each grade and change each at random."""
     grades = rng.choice(4, recipe.schedule.batch, p=recipe.grade_shares)
     chosen = np.array([rng.choice(crops.of_grade(int(grade))) for grade in grades])
+    if recipe.two_views:
+        chosen = np.concatenate([chosen, chosen])
     hu = torch.from_numpy(crops.hu[chosen]).float()
     points = torch.from_numpy(crops.points[chosen]).float()
     mirrored = torch.from_numpy(rng.random(len(chosen)) < 0.5)

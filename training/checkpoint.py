@@ -8,14 +8,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
-def save_checkpoint(folder: Path, step: int, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    """Write the state after ``step`` steps; a stop half-way leaves the earlier checkpoint whole."""
+def save_checkpoint(
+    folder: Path, step: int, network: nn.Module, optimiser: torch.optim.Optimizer, beside: dict[str, Tensor]
+) -> None:
+    """Write the state after ``step`` steps; a stop half-way leaves the earlier checkpoint whole.
+
+    ``beside`` are tensors that belong to neither, such as the contrastive memory.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
     for number, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
+    tensors |= {f"beside.{name}": value for name, value in beside.items()}
     target = folder / f"step-{step:06d}.safetensors"
-    save_file(tensors, target)
+    save_file(tensors, target.with_suffix(".part"))
+    target.with_suffix(".part").replace(target)
     pointer = folder / "latest.json.part"
     pointer.write_text(json.dumps({"step": step, "file": target.name}), encoding="utf-8")
     pointer.replace(folder / "latest.json")
@@ -24,10 +31,12 @@ def save_checkpoint(folder: Path, step: int, network: nn.Module, optimiser: torc
             older.unlink()
 
 
-def load_checkpoint(folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-    """Restore the latest checkpoint, if there is one, and return how many steps it had made."""
+def load_checkpoint(
+    folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[int, dict[str, Tensor]]:
+    """Restore the latest checkpoint, if there is one: how many steps it had made, what was saved beside."""
     if not (folder / "latest.json").is_file():
-        return 0
+        return 0, {}
     latest = json.loads((folder / "latest.json").read_text(encoding="utf-8"))
     tensors = load_file(folder / latest["file"])
     network.load_state_dict(_under(tensors, "network."))
@@ -36,7 +45,7 @@ def load_checkpoint(folder: Path, network: nn.Module, optimiser: torch.optim.Opt
         number, key = name.split(".", 1)
         state.setdefault(int(number), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(latest["step"])
+    return int(latest["step"]), _under(tensors, "beside.")
 
 
 def load_network(folder: Path, network: nn.Module) -> int:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment, minimize
-from scipy.stats import rankdata
 
 from inference.card import GradeCalibration
 from inference.findings import Heights
@@ -17,7 +16,8 @@ from inference.levels import LEVELS
 from inference.model import Grader, Localiser, as_input
 from inference.numbering import Chain, Peak, number_chain
 from inference.spine import draw_maps, find_peaks
-from training.samples import Crops, Torso
+from training.metrics import Judged, auc, calibration_error, confusion
+from training.samples import UNGRADED, Crops, Torso
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,10 @@ class Graded:
     points: Array
     raw_loss: Array
 
+    def taken(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Graded":
+        """The crops at ``rows``."""
+        return Graded(self.ordinal[rows], self.points[rows], self.raw_loss[rows])
+
 
 def grade_crops(network: Grader, crops: Crops) -> Graded:
     """Run the grader; height losses refer to the vertebrae of the same spine, as in screening."""
@@ -44,6 +48,24 @@ def grade_crops(network: Grader, crops: Crops) -> Graded:
             points.append(seen.points.double().numpy())
     all_points = np.concatenate(points)
     return Graded(np.concatenate(ordinal), all_points, _raw_losses(all_points, crops))
+
+
+def judge(
+    network: Grader,
+    crops: Crops,
+    patient: NDArray[np.str_],
+    calibration: GradeCalibration,
+    cuts: tuple[float, float, float],
+) -> Judged:
+    """Grade crops as screening does and set what was found beside the truth; ungraded ones are left out."""
+    graded = grade_crops(network, crops)
+    probability = all_probabilities(graded, calibration)
+    found = np.array([int(grade_of(row, cuts)) for row in probability])
+    known = np.flatnonzero(crops.grade != UNGRADED)
+    return Judged(
+        crops.grade.astype(np.int64), found, probability, crops.raw_loss.astype(np.float64), graded.raw_loss,
+        crops.spine.astype(np.int64), patient,
+    ).taken(known)  # fmt: skip
 
 
 def _raw_losses(points: Array, crops: Crops) -> Array:
@@ -102,10 +124,9 @@ def grader_figures(
     probability = all_probabilities(graded, calibration)
     found = np.array([int(grade_of(row, cuts)) for row in probability])
     true = crops.grade.astype(int)
-    confusion = np.zeros((4, 4), int)
-    np.add.at(confusion, (true, found), 1)
-    recall = np.diag(confusion) / np.maximum(1, confusion.sum(1))
-    precision = np.diag(confusion) / np.maximum(1, confusion.sum(0))
+    table = confusion(true, found)
+    recall = np.diag(table) / np.maximum(1, table.sum(1))
+    precision = np.diag(table) / np.maximum(1, table.sum(0))
     f1 = 2 * recall * precision / np.maximum(1e-9, recall + precision)
     normal, look_alike = true == 0, (true == 0) & (crops.look_alike > 0)
     error = np.abs(graded.raw_loss - crops.raw_loss)
@@ -117,31 +138,15 @@ def grader_figures(
         "specificity_flagging_grade_1": float((found[normal] < 1).mean()),
         "specificity_flagging_grade_2_look_alikes": float((found[look_alike] < 2).mean()),
         "macro_f1": float(f1.mean()),
-        "auc_grade_1_or_more": auc(probability[:, 0], true >= 1),
-        "auc_grade_2_or_more": auc(probability[:, 1], true >= 2),
+        "auc_grade_1_or_more": auc(probability[:, 0], true >= 1) or 0.0,
+        "auc_grade_2_or_more": auc(probability[:, 1], true >= 2) or 0.0,
         "calibration_error_grade_2": calibration_error(probability[:, 1], true >= 2),
         "height_loss_mean_error": float(error.mean()),
         "height_loss_correlation": float(np.corrcoef(graded.raw_loss, crops.raw_loss)[0, 1]),
         "height_point_mean_error_mm": float(point_mm),
     }
     rounded = {name: round(value, 4) for name, value in figures.items()}
-    return rounded | {"vertebrae": len(crops), "confusion_true_by_found": confusion.tolist()}
-
-
-def auc(score: Array, positive: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve (Mann-Whitney)."""
-    count, others = int(positive.sum()), int((~positive).sum())
-    return float((rankdata(score)[positive].sum() - count * (count + 1) / 2) / (count * others))
-
-
-def calibration_error(probability: Array, positive: NDArray[np.bool_]) -> float:
-    """Expected calibration error over ten equal bins."""
-    bins = np.minimum((probability * 10).astype(int), 9)
-    gaps = [
-        abs(probability[bins == b].mean() - positive[bins == b].mean()) * (bins == b).mean()
-        for b in set(bins)
-    ]
-    return float(sum(gaps))
+    return rounded | {"vertebrae": len(crops), "confusion_true_by_found": table.tolist()}
 
 
 def torso_peaks(network: Localiser, torso: Torso, voxel_mm: float) -> list[Peak]:
@@ -172,6 +177,7 @@ def localiser_figures(
         "found": found,
         "false_points": false,
         "level_right_share": round(float(right) / max(1, named), 4),
+        "identification_rate": round(float(right) / max(1, true), 4),
         "mean_distance_mm": round(float(np.mean(distances)) if distances else 0.0, 2),
     }
 

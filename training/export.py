@@ -32,6 +32,8 @@ TRAINED_ON: list[dict[str, str]] = [
 ]
 """What every bundle trained on the phantom owes to whom; see training/phantom/ATTRIBUTION.md."""
 
+PHANTOM_LICENCE = "CC BY-SA 4.0 (the phantom's shapes and spines derive from such data)"
+
 
 def write_bundle(
     folder: Path,
@@ -42,28 +44,39 @@ def write_bundle(
     measured_on: list[dict[str, Any]],
     name: str,
     version: str,
+    also_trained_on: list[dict[str, str]] | None = None,
 ) -> None:
-    """Write weights and card; the card names the SHA-256 of the weights."""
+    """Write weights and card; the card names the SHA-256 of the weights, and every data set with its licence.
+
+    The card is written last: a folder without one is no bundle.
+    """
     localiser, grader = networks
     tensors = {f"localiser.{key}": value.contiguous() for key, value in localiser.state_dict().items()}
     tensors |= {f"grader.{key}": value.contiguous() for key, value in grader.state_dict().items()}
     weights = save(tensors)
+    trained_on = [*TRAINED_ON, *(origin for origin in also_trained_on or [] if origin not in TRAINED_ON)]
     card = {
         "name": name,
         "version": version,
         "notice": NOTICE,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "weights_licence": "CC BY-SA 4.0 (the phantom's shapes and spines derive from such data)",
+        "weights_licence": _licence(trained_on),
         "architecture": {
             "localiser": asdict(localiser.shape),
             "grader": asdict(grader.shape),
         },
         "calibration": asdict(calibration),
         "operating_point": asdict(operating_point),
-        "trained_on": TRAINED_ON,
+        "trained_on": trained_on,
         "measured_on": measured_on,
         "recipe": asdict(recipe),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(weights)
     (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def _licence(trained_on: list[dict[str, str]]) -> str:
+    """What the weights stand under: the phantom's terms, and those of every other data set by name."""
+    others = sorted({f"{one['licence']} ({one['data']})" for one in trained_on if one not in TRAINED_ON})
+    return "; ".join([PHANTOM_LICENCE, *others])

@@ -27,12 +27,33 @@ def supervised_contrastive(
     """
     others = torch.cat([projection, memory])
     similarity = projection @ others.T / temperature
-    own = torch.eye(len(projection), len(others), dtype=torch.bool)
+    own = torch.eye(len(projection), len(others), dtype=torch.bool, device=projection.device)
     log_probability = similarity - similarity.masked_fill(own, -torch.inf).logsumexp(1, keepdim=True)
     positive = (grade[:, None] == torch.cat([grade, memory_grade])[None, :]) & ~own
     count = positive.sum(1)
     per_crop = -(log_probability * positive).sum(1)[count > 0] / count[count > 0]
     return per_crop.mean() if len(per_crop) else projection.sum() * 0
+
+
+def ordinal_contrastive(
+    projection: Tensor, grade: Tensor, memory: Tensor, memory_grade: Tensor, temperature: float
+) -> Tensor:
+    """Contrastive loss that knows the order of the grades (Rank-N-Contrast, Zha et al. 2023, equation 2).
+
+    L = -1/N sum_i 1/|A(i)| sum_{j in A(i)} log( exp(z_i z_j / t) / sum_{k in S(i,j)} exp(z_i z_k / t) )
+
+    S(i,j) = {k in A(i): |g_i - g_k| >= |g_i - g_j|}: crop j shall be nearer to i than every crop whose grade
+    is as far from i's or further. Parameters as in :func:`supervised_contrastive`.
+    """
+    others, grades = torch.cat([projection, memory]), torch.cat([grade, memory_grade])
+    similarity = projection @ others.T / temperature
+    own = torch.eye(len(projection), len(others), dtype=torch.bool, device=projection.device)
+    distance = (grade[:, None] - grades[None, :]).abs().masked_fill(own, -1)
+    total = torch.zeros_like(similarity)
+    for step in range(4):
+        as_far = similarity.masked_fill(distance < step, -torch.inf).logsumexp(1, keepdim=True)
+        total = total + torch.where(distance == step, similarity - as_far, 0.0)
+    return -(total.sum(1) / max(1, len(others) - 1)).mean()
 
 
 def ordinal(logits: Tensor, grade: Tensor, weight: Tensor) -> Tensor:
@@ -41,13 +62,20 @@ def ordinal(logits: Tensor, grade: Tensor, weight: Tensor) -> Tensor:
     (McCullagh 1980, the proportional odds model: logits (B, 3) share one score and differ by their cuts;
     ``weight`` (3,) weighs the cuts.)
     """
-    reached = (grade[:, None] >= torch.arange(1, 4)[None, :]).float()
+    reached = (grade[:, None] >= torch.arange(1, 4, device=grade.device)[None, :]).float()
     each = F.binary_cross_entropy_with_logits(logits, reached, reduction="none")
     return (each * weight).mean()
 
 
 def height_points(predicted: Tensor, true: Tensor) -> Tensor:
-    """Mean distance of the six points plus mean error of the three heights they span; (B, 6, 2) in pixels."""
+    """Mean distance of the six points plus mean error of the three heights they span; (B, 6, 2) in pixels.
+
+    Crops whose points nobody marked (NaN) add nothing.
+    """
+    known = torch.isfinite(true).all(2).all(1)
+    if not known.any():
+        return predicted.sum() * 0
+    predicted, true = predicted[known], true[known]
     distance = F.smooth_l1_loss(predicted, true, beta=2.0)
     return distance + F.smooth_l1_loss(_heights(predicted), _heights(true), beta=1.0)
 

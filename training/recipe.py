@@ -1,24 +1,35 @@
-"""A recipe file in, every number of a training run out; nothing about a run is decided anywhere else."""
+"""A recipe file in, every number of a training run out; nothing about a run is decided anywhere else.
 
+A recipe may start with ``like = "faintline"`` and then states only what differs from that one.
+"""
+
+import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from training.errors import RecipeError
+
 DEFAULT_RECIPE: Final = Path(__file__).with_name("recipe.toml")
-"""The recipe of the shipped bundle."""
+"""The recipe of the shipped bundle, which is called ``faintline``."""
+
+CONTRASTS: Final = ("grade", "ordinal", "none")
+OPTIMISERS: Final = ("adamw", "sgd")
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """AdamW with a one-cycle learning rate.
+    """An optimiser and its learning rate over time.
 
     Attributes
     ----------
     steps : optimiser steps in all
     batch : samples a step
-    learning_rate, weight_decay : AdamW's, the rate at its peak
+    learning_rate, weight_decay : of the optimiser, the rate at its peak
     checkpoint_steps : steps between two checkpoints
+    optimiser : ``adamw`` with a one-cycle rate, or ``sgd`` with momentum 0.9 and a rate that falls tenfold
+        at 80 % and at 90 % of the steps
     """
 
     steps: int
@@ -26,6 +37,7 @@ class Schedule:
     learning_rate: float
     weight_decay: float
     checkpoint_steps: int
+    optimiser: str = "adamw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,9 @@ class GraderRecipe:
     memory : crops the contrastive loss remembers from earlier steps
     grade_shares : shares of grades 0-3 in a batch, so that rare grades find positives
     centre_jitter_mm, tilt_jitter_degrees : spread of the crop's frame, as large as the localiser's error
+    contrast : ``grade`` (Khosla 2020, as in the paper), ``ordinal`` (Zha 2023) or ``none``
+    detach : whether the grade head is kept from training the encoder, as in the paper's code
+    two_views : whether every crop of a batch enters twice, changed differently, as in the paper's code
     """
 
     channels: tuple[int, ...]
@@ -83,6 +98,9 @@ class GraderRecipe:
     centre_jitter_mm: float
     tilt_jitter_degrees: float
     schedule: Schedule
+    contrast: str = "grade"
+    detach: bool = False
+    two_views: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +112,81 @@ class Recipe:
     grader: GraderRecipe
 
 
+def recipe_path(name: str | None) -> Path:
+    """The file of a recipe named by path or by one of `recipe_names`; None is the shipped one."""
+    if name is None or name == "faintline":
+        return DEFAULT_RECIPE
+    shipped = DEFAULT_RECIPE.parent / "recipes" / f"{name}.toml"
+    return shipped if shipped.is_file() else Path(name)
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that are shipped."""
+    others = sorted(path.stem for path in (DEFAULT_RECIPE.parent / "recipes").glob("*.toml"))
+    return ("faintline", *others)
+
+
 def read_recipe(path: Path = DEFAULT_RECIPE) -> Recipe:
-    """Read a recipe; raises TypeError for unknown or missing keys and OSError for a missing file."""
-    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    """Read a recipe; raises RecipeError, which names the file and the key."""
+    values = _values(path)
+    try:
+        recipe = recipe_of_values(values)
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"{path}: a key is missing or unknown: {error}") from error
+    fault = _fault(recipe)
+    if fault:
+        raise RecipeError(f"{path}: {fault}")
+    return recipe
+
+
+def recipe_of_values(values: dict[str, Any]) -> Recipe:
+    """A recipe of plain values; raises KeyError or TypeError for missing and unknown keys."""
     return Recipe(
         values["seed"],
         LocaliserRecipe(**_complete(values["localiser"])),
         GraderRecipe(**_complete(values["grader"])),
     )
+
+
+def save_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe with all its values, as JSON beside a run's results."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(recipe), indent=1) + "\n", encoding="utf-8")
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        known = ", ".join(recipe_names())
+        raise RecipeError(f"{path}: no such recipe; name a file or one of {known}") from error
+    except ValueError as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from error
+    like = values.pop("like", None)
+    return values if like is None else _merged(_values(recipe_path(like)), values)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        known = merged.get(key)
+        merged[key] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _fault(recipe: Recipe) -> str | None:
+    grader = recipe.grader
+    if abs(sum(grader.grade_shares) - 1) > 1e-6:
+        return "grader.grade_shares do not add up to 1"
+    if grader.contrast not in CONTRASTS:
+        return f"grader.contrast {grader.contrast!r} is not one of {', '.join(CONTRASTS)}"
+    for schedule in (grader.schedule, recipe.localiser.schedule):
+        if schedule.optimiser not in OPTIMISERS:
+            return f"schedule.optimiser {schedule.optimiser!r} is not one of {', '.join(OPTIMISERS)}"
+        if schedule.steps < 1 or schedule.batch < 1 or schedule.checkpoint_steps < 1:
+            return "schedule.steps, batch and checkpoint_steps must be at least 1"
+    return None
 
 
 def _complete(values: dict[str, Any]) -> dict[str, Any]:

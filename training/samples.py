@@ -1,11 +1,25 @@
 """The two kinds of training sample, and the files they are cached in (safetensors only)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+
+UNGRADED: Final = 255
+"""Grade of a crop that nobody graded: it is there as its neighbours' reference only."""
+
+
+class Purpose(IntEnum):
+    """What samples are for."""
+
+    TRAINING = 0
+    VALIDATION = 1
+    TEST = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,9 +47,9 @@ class Crops:
     Attributes
     ----------
     hu : int16 (N, slices, rows, columns)
-    points : float32 (N, 6, 2), height points as (row, column) pixels
-    grade : uint8 (N,)
-    raw_loss : float32 (N,), 0-1
+    points : float32 (N, 6, 2), height points as (row, column) pixels; NaN where nobody marked them
+    grade : uint8 (N,), 0-3 or ``UNGRADED``
+    raw_loss : float32 (N,), 0-1; NaN where the points are unknown
     level : uint8 (N,), index in ``LEVELS``
     spine : int32 (N,), which spine each crop was cut from
     look_alike : uint8 (N,), 1 where something that resembles a fracture was drawn
@@ -55,6 +69,10 @@ class Crops:
     def of_grade(self, grade: int) -> NDArray[np.int64]:
         """Indices of the crops of one grade."""
         return np.flatnonzero(self.grade == grade)
+
+    def taken(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "Crops":
+        """The crops at ``chosen``."""
+        return Crops(*(getattr(self, name)[chosen] for name in CROP_FIELDS))
 
 
 CROP_FIELDS = ("hu", "points", "grade", "raw_loss", "level", "spine", "look_alike")
@@ -78,7 +96,27 @@ def save_crops(crops: Crops, path: Path) -> None:
 
 def load_crops(folder: Path) -> Crops:
     """Every crop cached in ``folder``, in the order drawn; raises FileNotFoundError if there is none."""
-    shards = [load_file(path) for path in sorted(folder.glob("*.safetensors"))]
-    if not shards:
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
         raise FileNotFoundError(f"no crops in {folder}")
-    return Crops(*(np.concatenate([shard[name] for shard in shards]) for name in CROP_FIELDS))
+    return _joined([load_shard(path) for path in paths])
+
+
+def load_shard(path: Path) -> Crops:
+    """The crops of one file."""
+    shard = load_file(path)
+    return Crops(*(shard[name] for name in CROP_FIELDS))
+
+
+def join_crops(parts: Sequence[Crops]) -> Crops:
+    """Several collections as one; spines of different collections stay different spines."""
+    renumbered, first = [], 0
+    for part in parts:
+        numbers = np.unique(part.spine, return_inverse=True)[1].astype(np.int32)
+        renumbered.append(replace(part, spine=first + numbers))
+        first += int(numbers.max(initial=-1)) + 1
+    return _joined(renumbered)
+
+
+def _joined(parts: Sequence[Crops]) -> Crops:
+    return Crops(*(np.concatenate([getattr(part, name) for part in parts]) for name in CROP_FIELDS))

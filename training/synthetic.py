@@ -7,7 +7,6 @@ purposes never share a seed, so validation and test hold spines that training ha
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, replace
-from enum import IntEnum
 from functools import partial
 from pathlib import Path
 
@@ -33,20 +32,12 @@ from training.phantom import (
     render,
 )
 from training.recipe import GraderRecipe, Recipe
-from training.samples import Crops, Torso, save_crops, save_torso
+from training.samples import Crops, Purpose, Torso, save_crops, save_torso
 
 Array = NDArray[np.float64]
 
 MARGIN_MM = 4.0
 """A vertebra is a sample only where the scan reaches so far beyond its six points."""
-
-
-class Purpose(IntEnum):
-    """What samples are for."""
-
-    TRAINING = 0
-    VALIDATION = 1
-    TEST = 2
 
 
 def draw_torsos(recipe: Recipe, purpose: Purpose, count: int, folder: Path, processes: int) -> None:
@@ -141,7 +132,7 @@ def draw_crops(options: SceneOptions, recipe: GraderRecipe, rng: np.random.Gener
     for truth, centre, axes in zip(shown, centres, frames, strict=True):
         if truth.level not in GRADED_LEVELS or not _wholly_seen(truth, volume):
             continue
-        turned = _tilted(axes, recipe.tilt_jitter_degrees, rng)
+        turned = tilted(axes, recipe.tilt_jitter_degrees, rng)
         kept.append(truth)
         cut.append(cut_crop(volume, centre, turned))
         points.append(to_crop(_six_points(truth), crop_affine(centre, turned))[:, 1:])
@@ -192,7 +183,7 @@ def _field_of_view(scene: Scene, rng: np.random.Generator) -> tuple[Point, Point
     return as_point(low), as_point(high)
 
 
-def _tilted(axes: Array, spread_degrees: float, rng: np.random.Generator) -> Array:
+def tilted(axes: Array, spread_degrees: float, rng: np.random.Generator) -> Array:
     """Turn a frame by small random angles about its three axes."""
     x, y, z = np.radians(rng.normal(0, spread_degrees, 3))
     turn = np.array([[1, -z, y], [z, 1, -x], [-y, x, 1]])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.evaluate import Graded, auc, calibrate, calibration_error, choose_cuts
+from training.evaluate import Graded, calibrate, choose_cuts
+from training.metrics import auc, calibration_error
 
 
 def test_auc_counts_the_pairs_in_the_right_order() -> None:

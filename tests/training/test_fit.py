@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from inference.crops import CROP
-from training.fit import Memory, fit_grader, fit_localiser, one_cycle
-from training.recipe import Recipe, Schedule, read_recipe
+from training.errors import DivergedError
+from training.fit import Memory, Watch, build_grader, fit_grader, fit_localiser, one_cycle
+from training.recipe import Recipe, Schedule, read_recipe, recipe_names, recipe_path
 from training.samples import Crops, Torso
 
 
@@ -67,6 +68,56 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> 
     resumed = fit_localiser(tiny(4), [torso()], stopped)
     for name, value in whole.state_dict().items():
         assert torch.allclose(value, resumed.state_dict()[name], atol=1e-6), name
+
+
+def test_a_stopped_grader_remembers_what_its_contrastive_loss_had_seen(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    whole = fit_grader(tiny(4), crops(), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit_grader(tiny(4), crops(), tmp_path / "stopped", watch=_stop_at(2))
+    resumed = fit_grader(tiny(4), crops(), tmp_path / "stopped")
+    for name, value in whole.state_dict().items():
+        assert torch.allclose(value, resumed.state_dict()[name], atol=1e-5), name
+
+
+def _stop_at(step: int) -> Watch:
+    def watch(done: int, _figures: dict[str, float]) -> None:
+        if done == step:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_says_what_to_do(tmp_path: Path) -> None:
+    broken = crops()
+    broken.points[:] = np.inf
+    recipe = tiny(60)
+    grader = replace(recipe.grader, schedule=replace(recipe.grader.schedule, learning_rate=float("nan")))
+    with pytest.raises(DivergedError, match="learning_rate"):
+        fit_grader(replace(recipe, grader=grader), broken, tmp_path)
+
+
+def test_a_detached_head_does_not_train_the_encoder(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    recipe = tiny(1)
+    grader = replace(recipe.grader, detach=True, contrast="none", points_weight=0.0)
+    before = build_grader(grader)
+    start = {name: value.clone() for name, value in before.state_dict().items()}
+    after = fit_grader(replace(recipe, grader=grader), crops(), tmp_path, initial=before).state_dict()
+    moved = {name for name in start if not torch.equal(start[name], after[name])}
+    trained = {name for name in moved if "norm" not in name or "weight" in name or "bias" in name}
+    assert {"grade_score.weight"} <= trained
+    assert not {name for name in trained if name.endswith(("conv.weight", "first.weight", "stem.weight"))}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_trains(name: str, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    recipe = read_recipe(recipe_path(name))
+    schedule = replace(recipe.grader.schedule, steps=2, batch=4, checkpoint_steps=2)
+    grader = replace(recipe.grader, channels=(8, 8), embedding=8, projection=4, schedule=schedule)
+    fit_grader(replace(recipe, grader=grader), crops(), tmp_path)
+    assert (tmp_path / "step-000002.safetensors").is_file()
 
 
 class Interrupting(list[Torso]):

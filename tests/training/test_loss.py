@@ -1,6 +1,7 @@
 """The losses against values worked out by hand, and the limits they must keep."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -71,3 +72,39 @@ def test_level_loss_ignores_what_is_no_vertebra() -> None:
     level[0, 0, 0, 0] = 4
     expected = -logits[0, :, 0, 0, 0].log_softmax(0)[4]
     assert float(loss.level_map(logits, level)) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_ordinal_contrast_equals_the_hand_worked_value() -> None:
+    # One crop of grade 0 at (1, 0); memory: grade 1 at (1, 0), grade 3 at (0, 1); t = 1.
+    # j = grade 1: all others are as far or further: log(e / (e + 1)); j = grade 3: itself alone: log 1 = 0.
+    memory = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    found = loss.ordinal_contrastive(
+        torch.tensor([[1.0, 0.0]]), torch.tensor([0]), memory, torch.tensor([1, 3]), temperature=1.0
+    )
+    assert float(found) == pytest.approx(-math.log(math.e / (math.e + 1)) / 2, abs=1e-6)
+
+
+def test_ordinal_contrast_minds_the_order_of_the_grades_and_grade_contrast_does_not() -> None:
+    places = {"near": [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], "far": [[1.0, 0.0], [0.0, 1.0], [0.8, 0.6]]}
+    grade, anchor = torch.tensor([1, 3, 0]), torch.tensor([[1.0, 0.0]])
+
+    def found(contrast: Callable[..., torch.Tensor], order: str) -> float:
+        memory = torch.tensor(places[order])
+        kept = torch.tensor([0, *grade[:2].tolist()])
+        return float(contrast(anchor, torch.tensor([0]), memory, kept, temperature=0.5))
+
+    ordered, grades = loss.ordinal_contrastive, loss.supervised_contrastive
+    assert found(ordered, "near") < found(ordered, "far")
+    assert found(grades, "near") == pytest.approx(found(grades, "far"), abs=1e-6)
+
+
+def test_crops_without_points_cost_nothing_and_do_not_spoil_the_others() -> None:
+    true = torch.tensor([[[10.0, 0], [30, 0], [10, 10], [28, 10], [10, 20], [30, 20]]])
+    unknown = torch.full_like(true, torch.nan)
+    predicted = (true + 2).repeat(2, 1, 1).requires_grad_()
+    both = loss.height_points(predicted, torch.cat([true, unknown]))
+    assert float(both.detach()) == pytest.approx(float(loss.height_points(true + 2, true)))
+    both.backward()  # type: ignore[no-untyped-call]
+    assert predicted.grad is not None
+    assert torch.isfinite(predicted.grad).all()
+    assert float(loss.height_points(true, unknown)) == 0

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe import DEFAULT_RECIPE, read_recipe
+from training.errors import RecipeError
+from training.recipe import DEFAULT_RECIPE, read_recipe, recipe_path, save_recipe
 
 
 def test_the_shipped_recipe_is_complete_and_consistent() -> None:
@@ -17,5 +18,37 @@ def test_the_shipped_recipe_is_complete_and_consistent() -> None:
 def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path) -> None:
     changed = tmp_path / "recipe.toml"
     changed.write_text(DEFAULT_RECIPE.read_text().replace("temperature", "temprature"))
-    with pytest.raises(TypeError, match="temprature"):
+    with pytest.raises(RecipeError, match="temprature"):
         read_recipe(changed)
+
+
+def test_a_recipe_like_another_changes_what_it_states_alone(tmp_path: Path) -> None:
+    changed = tmp_path / "mine.toml"
+    changed.write_text('like = "faintline"\n[grader]\ntemperature = 0.5\n[grader.schedule]\nsteps = 7\n')
+    recipe, shipped = read_recipe(changed), read_recipe()
+    assert (recipe.grader.temperature, recipe.grader.schedule.steps) == (0.5, 7)
+    assert recipe.localiser == shipped.localiser
+    assert recipe.grader.schedule.batch == shipped.grader.schedule.batch
+
+
+def test_a_saved_recipe_is_read_back_whole(tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_path("wei2022"))
+    save_recipe(recipe, tmp_path / "recipe.json")
+    assert read_recipe(tmp_path / "recipe.json") == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('like = "nobody"', "faintline, "),
+        ('like = "faintline"\n[grader]\ncontrast = "loud"', "'loud' is not one of"),
+        ('like = "faintline"\n[grader]\ngrade_shares = [1.0, 1.0, 0.0, 0.0]', "do not add up"),
+        ('like = "faintline"\n[grader.schedule]\nsteps = 0', "at least 1"),
+        ("seed = ", "cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_said(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=said):
+        read_recipe(path)

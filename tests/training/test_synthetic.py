@@ -10,8 +10,8 @@ from inference.crops import CROP
 from inference.levels import GRADED_LEVELS, LEVELS
 from training.phantom import SceneKind, SceneOptions
 from training.recipe import Recipe, read_recipe
-from training.samples import load_crops, load_torsos
-from training.synthetic import Purpose, draw_crops, draw_spines, draw_torso, draw_torsos
+from training.samples import Purpose, load_crops, load_torsos
+from training.synthetic import draw_crops, draw_spines, draw_torso, draw_torsos
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ under which licences: ``ATTRIBUTION.md`` beside this file.
 """
 
 from training.phantom.degrade import Acquisition, degrade, draw_acquisition
-from training.phantom.demo import demo_study
-from training.phantom.dicom import SeriesHeader, write_dicom
+from training.phantom.demo import demo_study, phantom_study
+from training.phantom.dicom import SeriesHeader, tilted, write_dicom
 from training.phantom.paint import body_mask, grid_over, render
 from training.phantom.scene import Scene, SceneKind, SceneOptions, draw_scene
 from training.phantom.truth import VertebraTruth
@@ -39,6 +39,8 @@ __all__ = [
     "draw_acquisition",
     "draw_scene",
     "grid_over",
+    "phantom_study",
     "render",
+    "tilted",
     "write_dicom",
 ]

@@ -1,4 +1,4 @@
-"""HU voxels on an axial grid in; a DICOM CT series on disk out."""
+"""HU voxels on an axial grid, also of a tilted gantry, in; a DICOM CT series on disk out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,10 @@ def write_dicom(
     """Write one file a slice under ``folder``, first slice first.
 
     ``grid`` must be axial: slices along z, rows along y, columns along x (`grid_over` makes such grids).
+    Where the gantry is tilted (`tilted`) the rows lean, and the slices still step along z.
     """
-    if not np.allclose(grid.affine[:3, :3], np.diag(np.diag(grid.affine[:3, :3][::-1])[::-1])[::-1].T):
+    steps = grid.affine[:3, :3]
+    if not np.allclose(steps[[0, 1, 1, 2], [0, 0, 2, 2]], 0) or not np.isclose(steps[0, 1], 0):
         raise ValueError("the grid is not axial: slices must run along z, rows along y, columns along x")
     folder.mkdir(parents=True, exist_ok=True)
     common = _common(header, grid)
@@ -57,6 +59,17 @@ def write_dicom(
         _slice(common, header, grid, number, voxels[number]).save_as(path, enforce_file_format=True)
         paths.append(path)
     return tuple(paths)
+
+
+def tilted(grid: Grid, degrees: float) -> Grid:
+    """The same slices with the gantry tilted about the x axis: each turns about its middle row."""
+    rows = grid.shape[1]
+    affine = grid.affine.copy()
+    row_mm = float(np.linalg.norm(affine[:3, 1]))
+    leaning = row_mm * np.array([0.0, np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))])
+    affine[:3, 3] += (affine[:3, 1] - leaning) * (rows - 1) / 2
+    affine[:3, 1] = leaning
+    return Grid(grid.shape, affine)
 
 
 def _common(header: SeriesHeader, grid: Grid) -> Dataset:
@@ -91,11 +104,13 @@ def _common(header: SeriesHeader, grid: Grid) -> Dataset:
     data.AcquisitionNumber = 1
     data.FrameOfReferenceUID = header.uid("frame of reference")
     data.PositionReferenceIndicator = ""
-    data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    down = grid.affine[:3, 1] / np.linalg.norm(grid.affine[:3, 1])
+    data.ImageOrientationPatient = [1, 0, 0, *(f"{part:.6f}" for part in down)]
+    data.GantryDetectorTilt = f"{np.degrees(np.arctan2(-down[2], down[1])):.2f}"
     data.SamplesPerPixel = 1
     data.PhotometricInterpretation = "MONOCHROME2"
     data.Rows, data.Columns = grid.shape[1:]
-    data.PixelSpacing = [f"{grid.affine[1, 1]:.6g}", f"{grid.affine[0, 2]:.6g}"]
+    data.PixelSpacing = [f"{np.linalg.norm(grid.affine[:3, 1]):.6g}", f"{grid.affine[0, 2]:.6g}"]
     data.BitsAllocated = data.BitsStored = 16
     data.HighBit = 15
     data.PixelRepresentation = 1

@@ -7,9 +7,22 @@ import numpy as np
 import pydicom
 import pytest
 
+from inference.index import index_files
 from inference.levels import LEVELS
-from inference.volume import Grid
-from training.phantom import SeriesHeader, VertebraTruth, demo_study, write_dicom
+from inference.reading import read_volume
+from inference.series import choose_series
+from inference.volume import Affine, Grid, Volume, sample
+from training.phantom import (
+    SceneOptions,
+    SeriesHeader,
+    VertebraTruth,
+    demo_study,
+    draw_scene,
+    grid_over,
+    render,
+    tilted,
+    write_dicom,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +82,30 @@ def test_dciodvfy_finds_no_error(study: tuple[Path, tuple[VertebraTruth, ...]]) 
     for path in sorted(study[0].iterdir())[::60]:
         told = subprocess.run(["dciodvfy", "-new", path], capture_output=True, text=True, check=False)
         assert "Error" not in told.stdout + told.stderr
+
+
+def test_a_tilted_gantry_shows_the_same_patient_and_reads_back_as_tilted(tmp_path: Path) -> None:
+    scene = draw_scene(SceneOptions(levels=("L1", "L3"), look_alike_share=0.0), np.random.default_rng(5))
+    assert scene.spine_bounds_lps_mm is not None
+    upright = grid_over(scene.spine_bounds_lps_mm, (3.0, 2.0, 2.0))
+    leaning = tilted(upright, 17.0)
+    straight, sheared = (Volume(render(scene, grid), grid.affine, 3.0) for grid in (upright, leaning))
+    centre = np.array(scene.truths[LEVELS.index("L2")].centre_lps_mm)
+    around = Grid((9, 15, 15), _grid_at(centre, 2.0))
+    difference = sample(straight, around).astype(float) - sample(sheared, around)
+    assert np.abs(np.median(difference)) < 5
+    assert np.corrcoef(sample(straight, around).ravel(), sample(sheared, around).ravel())[0, 1] > 0.85
+    write_dicom(tmp_path, sheared.voxels, leaning, SeriesHeader("tilted"))
+    choice = choose_series(index_files([tmp_path]))
+    read = read_volume(choice.candidates[0])
+    assert np.allclose(read.affine, leaning.affine, atol=1e-3)
+    assert (read.voxels == sheared.voxels).all()
+    header = pydicom.dcmread(next(tmp_path.iterdir()))
+    assert float(header.GantryDetectorTilt) == pytest.approx(17.0)
+
+
+def _grid_at(centre: np.ndarray[tuple[int, ...], np.dtype[np.float64]], step: float) -> Affine:
+    affine = np.eye(4)
+    affine[:3, :3] = step * np.eye(3)[::-1]
+    affine[:3, 3] = centre - affine[:3, :3] @ np.array([4.0, 7.0, 7.0])
+    return affine
