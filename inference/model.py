@@ -49,7 +49,7 @@ def _convolution(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
 
 
 class Localiser(nn.Module):
-    """3D U-Net: (B, 2, Z, Y, X) -> centre logits, body logits (B, Z, Y, X) and level logits (B, 25, Z, Y, X).
+    """3D U-Net: (B, 2, Z, Y, X) -> centre and body logits (B, Z, Y, X), level logits (B, 25, Z/2, Y/2, X/2).
 
     Every axis must be a multiple of ``multiple``. Nothing in it knows absolute position.
     """
@@ -71,7 +71,7 @@ class Localiser(nn.Module):
         self.point_head.bias = nn.Parameter(torch.full((2,), -4.0))
 
     def forward(self, volume: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return centre logits, body logits and level logits, all at the input's resolution."""
+        """Return centre and body logits at the input's resolution, level logits at half of it."""
         skips = [self.stem(volume)]
         for down in self.down:
             skips.append(down(skips[-1]))
@@ -83,7 +83,7 @@ class Localiser(nn.Module):
             if index == 1:
                 levels = self.level_head(features)
         centre, body = self.point_head(features).unbind(1)
-        return centre, body, F.interpolate(levels, scale_factor=2.0, mode="nearest")
+        return centre, body, levels
 
 
 class _Residual(nn.Module):

@@ -120,11 +120,12 @@ def _look(
     with torch.inference_mode():
         centre, body, levels = localiser(as_input(torch.from_numpy(padded))[None])
     z, y, x = hu.shape
-    coarse = levels[0, :, :z, :y, :x].log_softmax(0).numpy()[..., ::step][:, ::2, ::2, ::2]
+    every_second = np.arange(0, x, 2)
+    columns = (x - 1 - every_second if reversed_ else every_second) // 2
     return (
         centre[0, :z, :y, :x].sigmoid().numpy()[..., ::step],
         body[0, :z, :y, :x].sigmoid().numpy()[..., ::step],
-        np.ascontiguousarray(coarse),
+        levels[0, :, : (z + 1) // 2, : (y + 1) // 2].log_softmax(0).numpy()[..., columns],
     )
 
 

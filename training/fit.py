@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inference.crops import CROP
@@ -54,7 +55,7 @@ def fit_localiser(
         return {
             "centre": loss.centre_map(centre, batch.heat),
             "body": loss.body_mask(body, batch.body),
-            "level": loss.level_map(levels, batch.level),
+            "level": loss.level_map(F.interpolate(levels, scale_factor=2.0), batch.level),
         }
 
     _descend(network, losses, recipe.localiser.schedule, folder, Aside(watch=watch))

@@ -19,11 +19,11 @@ def test_input_keeps_the_grid_and_bounds_the_values() -> None:
     assert as_input(torch.zeros(4, 3, 2, 2)).shape == (4, 2, 3, 2, 2)
 
 
-def test_the_localiser_draws_its_maps_at_the_resolution_of_its_input() -> None:
+def test_the_localiser_draws_points_at_the_resolution_of_its_input_and_levels_at_half() -> None:
     network = Localiser(LocaliserShape(4.0, (4, 8, 8)))
     centre, body, levels = network(torch.zeros(1, 2, 16, 8, 12))
     assert centre.shape == body.shape == (1, 16, 8, 12)
-    assert levels.shape == (1, len(LEVELS), 16, 8, 12)
+    assert levels.shape == (1, len(LEVELS), 8, 4, 6)
 
 
 def test_a_higher_grade_is_never_more_likely_than_a_lower_one() -> None:
