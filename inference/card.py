@@ -25,11 +25,13 @@ class GradeCalibration:
 
     For k = 1, 2, 3, with the raw height loss from 0 to 1:
     logit P(grade >= k) = slope[k] * ordinal logit[k] + loss_slope[k] * loss + bias[k].
+    The measured loss of nine vertebrae in ten lies within ``loss_half_width`` of the true one.
     """
 
     slope: tuple[float, float, float]
     loss_slope: tuple[float, float, float]
     bias: tuple[float, float, float]
+    loss_half_width: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Assessment:
     probability_severe : calibrated P(grade 3)
     height_loss_percent : loss against the tallest comparable height (own anterior and posterior, and those of
         the neighbours that are not themselves fractured): the number readers' 20/25/40 % comes closest to
+    height_loss_interval_percent : where nine losses in ten lie that were measured so, on validation data
     neighbour_height_loss_percent : loss against the *same* height of the neighbours; None without neighbours
     deformity : None where the grade is normal
     trabecular_hu : mean of a region inside the body away from the end plates; None where it cannot be placed
@@ -67,6 +68,7 @@ class Assessment:
     probability_severe: float
     heights: Heights
     height_loss_percent: float
+    height_loss_interval_percent: tuple[float, float]
     neighbour_height_loss_percent: float | None
     height_points: HeightPoints
     deformity: Deformity | None

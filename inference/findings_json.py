@@ -38,6 +38,7 @@ def _finding(finding: VertebraFinding) -> dict[str, Any]:
             "grade_3": round(seen.probability_severe, 3),
         },
         "height_loss_percent": seen.height_loss_percent,
+        "height_loss_interval_percent": seen.height_loss_interval_percent,
         "neighbour_height_loss_percent": seen.neighbour_height_loss_percent,
         "heights_mm": {
             "anterior": round(seen.heights.anterior_mm, 1),

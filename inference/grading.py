@@ -167,9 +167,11 @@ def _assess(reading: Reading, own: Heights, loss: HeightLoss, bundle: Bundle) ->
     mild, moderate, severe = probabilities(reading.ordinal, loss.raw, card.calibration)
     grade = grade_of((mild, moderate, severe), card.operating_point.grade)
     neighbour = None if loss.neighbour is None else round(100 * loss.neighbour, 1)
+    low, high = np.clip(loss.raw + card.calibration.loss_half_width * np.array([-1, 1]), 0, 1)
+    interval = (round(100 * float(low), 1), round(100 * float(high), 1))
     return Assessment(
-        grade, mild, moderate, severe, own, round(100 * loss.raw, 1), neighbour, reading.height_points,
-        deformity(own, loss.reference_mm) if grade else None, reading.trabecular_hu,
+        grade, mild, moderate, severe, own, round(100 * loss.raw, 1), interval, neighbour,
+        reading.height_points, deformity(own, loss.reference_mm) if grade else None, reading.trabecular_hu,
     )  # fmt: skip
 
 

@@ -93,8 +93,9 @@ def vertebra(i: int, grade: Grade = Grade.NORMAL, missed: str | None = None) -> 
     )
     mild, moderate, severe, loss = NUMBERS[grade]
     deformity = None if grade == Grade.NORMAL else Deformity.WEDGE
+    heights, interval = Heights(26.0, 24.0, 26.0), (max(loss - 4.0, 0.0), loss + 4.0)
     assessment = Assessment(
-        grade, mild, moderate, severe, Heights(26.0, 24.0, 26.0), loss, None, points, deformity, 120.0
+        grade, mild, moderate, severe, heights, loss, interval, None, points, deformity, 120.0
     )
     return VertebraFinding(LEVELS[i], 0.95, (x, y, z), assessment, None)
 

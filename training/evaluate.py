@@ -21,6 +21,9 @@ from training.samples import UNGRADED, Crops, Torso
 
 Array = NDArray[np.float64]
 
+INTERVAL_SHARE = 0.9
+"""How many height losses lie within the interval that is reported with them."""
+
 MATCH_MM = 12.0
 """A point this near to a vertebra's centre has found it."""
 
@@ -78,11 +81,21 @@ def _raw_losses(points: Array, crops: Crops) -> Array:
     return losses
 
 
-def calibrate(graded: Graded, grade: NDArray[np.uint8]) -> GradeCalibration:
-    """Fit :class:`inference.card.GradeCalibration` by maximum likelihood, each k by itself."""
+def calibrate(graded: Graded, grade: NDArray[np.uint8], true_loss: Array) -> GradeCalibration:
+    """Fit :class:`inference.card.GradeCalibration`: each k by maximum likelihood, the loss split conformal.
+
+    ``true_loss`` is NaN where it is unknown; without any known one the interval is as wide as it can be.
+    """
     fits = [_logistic(graded.ordinal[:, k - 1], graded.raw_loss, grade >= k) for k in (1, 2, 3)]
     slope, loss_slope, bias = ((float(a), float(b), float(c)) for a, b, c in zip(*fits, strict=True))
-    return GradeCalibration(slope, loss_slope, bias)
+    return GradeCalibration(slope, loss_slope, bias, _conformal(np.abs(graded.raw_loss - true_loss)))
+
+
+def _conformal(error: Array) -> float:
+    """The quantile of the known errors that holds nine new ones in ten (Vovk 2005; Lei et al. 2018)."""
+    known = error[np.isfinite(error)]
+    share = INTERVAL_SHARE * (1 + 1 / max(len(known), 1))
+    return round(float(np.quantile(known, share, method="higher")), 4) if len(known) and share < 1 else 1.0
 
 
 def _logistic(score: Array, loss: Array, reached: NDArray[np.bool_]) -> Array:

@@ -102,7 +102,7 @@ def _validation(sample: Sample) -> Callable[[Grader], dict[str, float]]:
     """What is measured at every checkpoint, uncalibrated."""
 
     def validate(network: Grader) -> dict[str, float]:
-        as_is = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+        as_is = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 1.0)
         judged = judge(network, sample.crops, sample.patient, as_is, (0.5, 0.5, 0.5))
         found = figures_of(judged)
         return {short: value for short, name in WATCHED.items() if (value := found[name]) is not None}
@@ -160,7 +160,7 @@ def calibrated(network: Grader, sources: Sources) -> tuple[GradeCalibration, tup
     crops = together(validation).crops
     known = crops.grade != UNGRADED
     graded = grade_crops(network, crops).taken(known)
-    calibration = calibrate(graded, crops.grade[known])
+    calibration = calibrate(graded, crops.grade[known], crops.raw_loss[known].astype(float))
     return calibration, choose_cuts(all_probabilities(graded, calibration), crops.grade[known])
 
 

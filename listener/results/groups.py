@@ -102,7 +102,7 @@ def _measurements(assessment: Assessment, certainty: float, finding: VertebraFin
     heights = assessment.heights
     numbers = [
         _number(codes.CERTAINTY, 100 * certainty, codes.PERCENT),
-        _number(codes.HEIGHT_LOSS, assessment.height_loss_percent, codes.PERCENT),
+        _height_loss(assessment),
         _number(codes.ANTERIOR_HEIGHT, heights.anterior_mm, codes.MILLIMETER),
         _number(codes.MIDDLE_HEIGHT, heights.middle_mm, codes.MILLIMETER),
         _number(codes.POSTERIOR_HEIGHT, heights.posterior_mm, codes.MILLIMETER),
@@ -131,6 +131,18 @@ def _number(
     name: sr.CodedConcept, value: float, unit: sr.CodedConcept, derivation: sr.CodedConcept | None = None
 ) -> sr.Measurement:
     return sr.Measurement(name=name, value=round(float(value), 1), unit=unit, derivation=derivation)
+
+
+def _height_loss(assessment: Assessment) -> sr.Measurement:
+    """The loss with its interval (PS3.16 TID 310), in percent, where highdicom writes no unit."""
+    value, (low, high) = assessment.height_loss_percent, assessment.height_loss_interval_percent
+    interval = sr.MeasurementProperties(
+        upper_measurement_uncertainty=round(high - value, 1),
+        lower_measurement_uncertainty=round(value - low, 1),
+    )
+    for bound in interval:
+        bound.MeasuredValueSequence[0].MeasurementUnitsCodeSequence = [codes.PERCENT]
+    return sr.Measurement(name=codes.HEIGHT_LOSS, value=value, unit=codes.PERCENT, properties=interval)
 
 
 def _tracking(name: str, thing: str, key: ResultKey) -> sr.TrackingIdentifier:

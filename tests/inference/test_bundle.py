@@ -26,7 +26,7 @@ def write_small(folder: Path) -> tuple[Localiser, Grader]:
         folder,
         read_recipe(),
         networks,
-        GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+        GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.05),
         OperatingPoint((0.4, 0.5, 0.5), 0.3, 2.0, 0.5),
         [],
         "small",

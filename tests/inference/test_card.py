@@ -20,7 +20,12 @@ def write_folder(folder: Path, content: bytes = b"weights", **changed: Any) -> P
         "notice": "for research use only",
         "weights_sha256": hashlib.sha256(content).hexdigest(),
         "architecture": {},
-        "calibration": {"slope": [1, 1, 1], "loss_slope": [0, 0, 0], "bias": [0, 0, 0]},
+        "calibration": {
+            "slope": [1, 1, 1],
+            "loss_slope": [0, 0, 0],
+            "bias": [0, 0, 0],
+            "loss_half_width": 0.1,
+        },
         "operating_point": {
             "grade": [0.4, 0.5, 0.5],
             "centre": 0.3,

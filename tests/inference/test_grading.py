@@ -18,7 +18,7 @@ from inference.spine import LocatedVertebra, find_vertebrae
 from inference.volume import Volume
 from training.phantom import SceneKind, SceneOptions, draw_scene, grid_over, render
 
-IDENTITY = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+IDENTITY = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,12 @@ def bundle() -> Bundle:
 def test_probabilities_never_rise_with_the_grade(
     ordinal: tuple[float, float, float], loss: float, bias: tuple[float, float, float]
 ) -> None:
-    found = probabilities(np.array(ordinal), loss, GradeCalibration((1, 1, 1), (0, 5, 9), bias))
+    found = probabilities(np.array(ordinal), loss, GradeCalibration((1, 1, 1), (0, 5, 9), bias, 0.05))
     assert 0 <= found[2] <= found[1] <= found[0] <= 1
 
 
 def test_a_calibrated_probability_equals_the_hand_worked_value() -> None:
-    calibration = GradeCalibration((2.0, 1.0, 1.0), (10.0, 0.0, 0.0), (-3.0, 0.0, 0.0))
+    calibration = GradeCalibration((2.0, 1.0, 1.0), (10.0, 0.0, 0.0), (-3.0, 0.0, 0.0), 0.05)
     found = probabilities(np.array([0.5, -1.0, -2.0]), 0.3, calibration)
     assert found[0] == pytest.approx(1 / (1 + np.exp(-(2 * 0.5 + 10 * 0.3 - 3))))
     assert found[1] == pytest.approx(1 / (1 + np.exp(1)))

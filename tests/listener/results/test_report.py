@@ -14,6 +14,7 @@ from pydicom.uid import ComprehensiveSRStorage
 from spine_cases import CREATED_AT, Study, study_of
 
 from inference.findings import Grade
+from listener.results import codes
 from listener.results.build import build_results
 from listener.results.identity import Product
 from listener.results.kinds import ResultKind
@@ -108,6 +109,20 @@ def test_a_flagged_vertebra_says_its_level_grade_and_certainty() -> None:
     assert comments(group) == [
         "T12: suspected compression fracture, Genant 2 (wedge), height loss 31%, certainty 92%"
     ]
+
+
+def test_the_height_loss_carries_its_interval_in_percent() -> None:
+    (group,) = groups(study_of("one flagged").document())
+    (loss,) = [i for i in items(group, "NUM") if i.ConceptNameCodeSequence[0] == codes.HEIGHT_LOSS]
+    value = float(loss.MeasuredValueSequence[0].NumericValue)
+    bounds = {
+        str(item.ConceptNameCodeSequence[0].CodeMeaning)[0]: item.MeasuredValueSequence[0]
+        for item in loss.ContentSequence
+        if item.ValueType == "NUM"
+    }
+    assert {str(b.MeasurementUnitsCodeSequence[0].CodeValue) for b in bounds.values()} == {"%"}
+    assert float(bounds["+"].NumericValue) == float(bounds["-"].NumericValue) == 4.0
+    assert value == 31
 
 
 def test_the_box_encloses_the_body_on_a_slice_through_it() -> None:
