@@ -102,11 +102,15 @@ def _measurements(assessment: Assessment, certainty: float, finding: VertebraFin
     heights = assessment.heights
     numbers = [
         _number(codes.CERTAINTY, 100 * certainty, codes.PERCENT),
-        _height_loss(assessment),
+        _number(codes.HEIGHT_LOSS, assessment.height_loss_percent, codes.PERCENT),
         _number(codes.ANTERIOR_HEIGHT, heights.anterior_mm, codes.MILLIMETER),
         _number(codes.MIDDLE_HEIGHT, heights.middle_mm, codes.MILLIMETER),
         _number(codes.POSTERIOR_HEIGHT, heights.posterior_mm, codes.MILLIMETER),
     ]
+    low, high = assessment.height_loss_interval_percent
+    # The uncertainties of TID 310 would say it shorter; PixelMed's validator does not know them.
+    numbers.append(_number(codes.LEAST_HEIGHT_LOSS, low, codes.PERCENT))
+    numbers.append(_number(codes.GREATEST_HEIGHT_LOSS, high, codes.PERCENT))
     if assessment.neighbour_height_loss_percent is not None:
         numbers.append(_number(codes.NEIGHBOUR_LOSS, assessment.neighbour_height_loss_percent, codes.PERCENT))
     if assessment.trabecular_hu is not None:
@@ -131,18 +135,6 @@ def _number(
     name: sr.CodedConcept, value: float, unit: sr.CodedConcept, derivation: sr.CodedConcept | None = None
 ) -> sr.Measurement:
     return sr.Measurement(name=name, value=round(float(value), 1), unit=unit, derivation=derivation)
-
-
-def _height_loss(assessment: Assessment) -> sr.Measurement:
-    """The loss with its interval (PS3.16 TID 310), in percent, where highdicom writes no unit."""
-    value, (low, high) = assessment.height_loss_percent, assessment.height_loss_interval_percent
-    interval = sr.MeasurementProperties(
-        upper_measurement_uncertainty=round(high - value, 1),
-        lower_measurement_uncertainty=round(value - low, 1),
-    )
-    for bound in interval:
-        bound.MeasuredValueSequence[0].MeasurementUnitsCodeSequence = [codes.PERCENT]
-    return sr.Measurement(name=codes.HEIGHT_LOSS, value=value, unit=codes.PERCENT, properties=interval)
 
 
 def _tracking(name: str, thing: str, key: ResultKey) -> sr.TrackingIdentifier:

@@ -90,7 +90,9 @@ def level_list(findings: Sequence[VertebraFinding]) -> str:
 
 
 def counted(findings: Sequence[VertebraFinding]) -> str:
-    """Return ``8 levels T10-L5`` or ``1 level L2``."""
+    """Return ``8 levels T10-L5`` or ``1 level L2``; where no level is known, ``11 unnumbered vertebrae``."""
+    if findings and all(finding.level is None for finding in findings):
+        return f"{level_list(findings)} vertebra{'' if len(findings) == 1 else 'e'}"
     return f"{len(findings)} level{'' if len(findings) == 1 else 's'} {level_list(findings)}"
 
 
@@ -159,7 +161,8 @@ def possible_note(finding: VertebraFinding, least: Grade) -> NoteTexts:
 
 def missed_note(run: Sequence[VertebraFinding]) -> NoteTexts:
     """Return the note of vertebrae that could not be assessed for one reason."""
-    title, reason = f"{level_list(run)}  NOT assessed", plain(str(run[0].not_assessed))
+    who = counted(run) if run[0].level is None else level_list(run)
+    title, reason = f"{who}  NOT assessed", plain(str(run[0].not_assessed))
     return NoteTexts(title, reason, f"{title}: {reason}")
 
 
@@ -177,7 +180,7 @@ def close_up(finding: VertebraFinding, least: Grade) -> CloseUpTexts:
     lowest = min(found.heights.anterior_mm, found.heights.middle_mm, found.heights.posterior_mm)
     reference = lowest / (1 - found.height_loss_percent / 100)
     grade = f"Genant {found.grade:d} ({GRADE_WORDS[found.grade]}), {shape(found)}"
-    loss = f"Height loss {found.height_loss_percent:.0f}%: lowest height {lowest:.1f} mm against "
+    loss = f"Height loss {_loss(found)}: lowest height {lowest:.1f} mm against "
     against = f"{reference:.1f} mm, the tallest comparable height."
     hu = found.trabecular_hu
     density = () if hu is None else (f"Mean attenuation inside the body {hu:.0f} HU.",)
@@ -215,7 +218,13 @@ def _assessment(finding: VertebraFinding) -> Assessment:
 
 def _numbers(finding: VertebraFinding, least: Grade) -> str:
     found = _assessment(finding)
-    return f"height loss {found.height_loss_percent:.0f}%, {_certainty(finding, least)}"
+    return f"height loss {_loss(found)}, {_certainty(finding, least)}"
+
+
+def _loss(found: Assessment) -> str:
+    """Return a height loss with its interval: ``31% (27-35%)``."""
+    low, high = found.height_loss_interval_percent
+    return f"{found.height_loss_percent:.0f}% ({low:.0f}-{high:.0f}%)"
 
 
 def _certainty(finding: VertebraFinding, least: Grade) -> str:

@@ -98,7 +98,7 @@ def test_the_close_up_s_numbers_are_the_report_s() -> None:
     finding = study_of("one flagged").report.flagged[0]
     told = " ".join(wording.close_up(finding, Grade.MODERATE).details)
     assert "Genant 2 (moderate), wedge, certainty 92%." in told
-    assert "Height loss 31%: lowest height 24.0 mm against 34.8 mm" in told
+    assert "Height loss 31% (27-35%): lowest height 24.0 mm against 34.8 mm" in told
 
 
 def test_a_lone_vertebra_has_a_close_up_without_neighbours() -> None:
