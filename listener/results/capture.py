@@ -11,8 +11,8 @@ from listener.results import codes, wording
 from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.results.kinds import ResultKind
 from listener.results.pictures import Picture
-from listener.results.statement import Statement
-from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+from listener.results.statement import Statement, put_origin
+from listener.results.study_context import StudyContext
 
 SERIES_NUMBER: Final = 9011
 
@@ -23,9 +23,7 @@ def secondary_capture(statement: Statement, picture: Picture) -> Dataset:
     It has no Pixel Spacing, because its text margins are not to scale, and no Frame of Reference.
     """
     capture = Dataset()
-    put_in_study(capture, statement.context)
-    put_equipment(capture, statement.product)
-    put_time(capture, statement.created_at)
+    put_origin(capture, statement)
     capture.SOPClassUID = SecondaryCaptureImageStorage
     capture.SOPInstanceUID = statement.key.uid(picture.name)
     capture.SeriesInstanceUID = statement.key.uid("picture series")

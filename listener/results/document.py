@@ -13,8 +13,7 @@ from listener.results import codes, wording
 from listener.results.canvas import Canvas, Colour, text_width, wrapped
 from listener.results.identity import MANUFACTURER
 from listener.results.pictures import Picture
-from listener.results.statement import Statement
-from listener.results.study_context import put_equipment, put_in_study, put_time
+from listener.results.statement import Statement, put_origin
 
 SERIES_NUMBER: Final = 9051
 DPI: Final = 150
@@ -31,9 +30,7 @@ def encapsulated_pdf(statement: Statement, pictures: Sequence[Picture]) -> Datas
     """Return the document; ``pictures`` follow its first page, two on each."""
     content = _pdf([_first_page(statement), *_picture_pages(pictures)], statement)
     made = Dataset()
-    put_in_study(made, statement.context)
-    put_equipment(made, statement.product)
-    put_time(made, statement.created_at)
+    put_origin(made, statement)
     made.SOPClassUID = EncapsulatedPDFStorage
     made.SOPInstanceUID = statement.key.uid("document")
     made.SeriesInstanceUID = statement.key.uid("document series")

@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 from listener.results import codes, wording
 from listener.results.groups import observer
 from listener.results.region import vertebra_region
-from listener.results.statement import Statement
-from listener.results.study_context import plain_header, put_equipment, put_in_study, put_time
+from listener.results.statement import Statement, put_origin
+from listener.results.study_context import plain_header
 
 SERIES_NUMBER: Final = 9041
 
@@ -41,11 +41,7 @@ def key_objects(statement: Statement, pictures: Sequence[Dataset]) -> Dataset | 
         instance_number=1,
     )
     document.SeriesDescription = wording.KEY_OBJECTS_SERIES
-    if "ContributingEquipmentSequence" in document:
-        del document.ContributingEquipmentSequence
-    put_in_study(document, context)
-    put_equipment(document, statement.product)
-    put_time(document, statement.created_at)
+    put_origin(document, statement)
     document.CodingSchemeIdentificationSequence = [codes.scheme_declaration()]
     return document
 

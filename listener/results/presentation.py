@@ -21,8 +21,8 @@ from inference.findings import VertebraFinding
 from listener.results import wording
 from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.results.region import Region, vertebra_region
-from listener.results.statement import Statement
-from listener.results.study_context import plain_header, put_equipment, put_in_study, put_time
+from listener.results.statement import Statement, put_origin
+from listener.results.study_context import plain_header
 
 SERIES_NUMBER: Final = 9021
 BONE_WINDOW: Final = (400.0, 1800.0)
@@ -63,11 +63,7 @@ def presentation_state(statement: Statement) -> Dataset | None:
         voi_lut_transformations=[SoftcopyVOILUTTransformation(window_center=centre, window_width=width)],
     )
     state.SeriesDescription = wording.PRESENTATION_SERIES
-    if "ContributingEquipmentSequence" in state:
-        del state.ContributingEquipmentSequence
-    put_in_study(state, statement.context)
-    put_equipment(state, statement.product)
-    put_time(state, statement.created_at)
+    put_origin(state, statement)
     state.PresentationCreationDate, state.PresentationCreationTime = state.ContentDate, state.ContentTime
     del state.ContentDate, state.ContentTime
     state.BodyPartExamined = "SPINE"

@@ -14,8 +14,8 @@ from listener.results.identity import ResultKey
 from listener.results.kinds import ResultKind
 from listener.results.outcome import Answer
 from listener.results.region import Region, first_region, vertebra_region, whole_image
-from listener.results.statement import Statement
-from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+from listener.results.statement import Statement, put_origin
+from listener.results.study_context import StudyContext
 from listener.study import EarlierReport
 
 SERIES_NUMBER: Final = 9001
@@ -60,10 +60,7 @@ def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT
         transfer_syntax_uid=ExplicitVRLittleEndian,
         series_description=wording.REPORT_SERIES,
     )
-    del document.ContributingEquipmentSequence  # highdicom's own mark, with the time of day in it
-    put_in_study(document, context)
-    put_equipment(document, statement.product)
-    put_time(document, statement.created_at)
+    put_origin(document, statement)
     document.CodingSchemeIdentificationSequence = [codes.scheme_declaration()]
     earlier = [each for each in statement.earlier if each.sop_class_uid == document.SOPClassUID]
     if earlier:

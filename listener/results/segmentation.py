@@ -19,8 +19,8 @@ from listener.results import codes, wording
 from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.results.marks import six
 from listener.results.region import width_to_depth
-from listener.results.statement import Statement
-from listener.results.study_context import plain_header, put_equipment, put_in_study, put_time
+from listener.results.statement import Statement, put_origin
+from listener.results.study_context import plain_header
 
 SERIES_NUMBER: Final = 9031
 ROUNDNESS: Final = 2.6
@@ -57,11 +57,7 @@ def segmentation(statement: Statement) -> Dataset | None:
         content_description=wording.MODELLED,
     )
     made.SeriesDescription = wording.SEGMENTATION_SERIES
-    if "ContributingEquipmentSequence" in made:
-        del made.ContributingEquipmentSequence
-    put_in_study(made, statement.context)
-    put_equipment(made, statement.product)
-    put_time(made, statement.created_at)
+    put_origin(made, statement)
     made["PixelData"].VR = "OB"
     made.BodyPartExamined = "SPINE"
     return made

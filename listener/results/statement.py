@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydicom.dataset import Dataset
+
 from inference.findings import StudyReport
 from inference.volume import Volume
 from listener.results import wording
 from listener.results.identity import Product, ResultKey
 from listener.results.outcome import Outcome
-from listener.results.study_context import StudyContext
+from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
 from listener.study import EarlierReport
 
 
@@ -39,3 +41,12 @@ class Statement:
         """What the reader must know beside the findings: what limits them, and what they supersede."""
         superseded = tuple(wording.superseded(report.created_at) for report in self.earlier[:1])
         return (*wording.remarks(self.report), *superseded)
+
+
+def put_origin(target: Dataset, statement: Statement) -> None:
+    """Say on ``target`` whose study it belongs to, who made it and when."""
+    if "ContributingEquipmentSequence" in target:
+        del target.ContributingEquipmentSequence  # highdicom's own mark, with the time of day in it
+    put_in_study(target, statement.context)
+    put_equipment(target, statement.product)
+    put_time(target, statement.created_at)

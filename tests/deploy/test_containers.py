@@ -15,28 +15,17 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 from deploy.generated import REPOSITORY
+from peers.no_notes import NoNotes
 from peers.orthanc import Orthanc
 from peers.programs import free_port
 
 from listener import scp
 from listener.audit import Audit
-from listener.commitment import CommitmentReport
 from listener.delivery import echo
 from listener.settings import Destination, Receiver, Settings, Tls, load_settings
 from listener.spool import Spool
-from listener.study import ReceivedInstance
 
 DEPLOY = REPOSITORY / "deploy"
-
-
-class NoNotes:
-    """A registry that nobody reads."""
-
-    def received(self, instance: ReceivedInstance) -> None: ...
-    def opened(self, association: str, study_instance_uid: str) -> None: ...
-    def closed(self, association: str) -> None: ...
-    def committed(self, report: CommitmentReport) -> bool:
-        return False
 
 
 @pytest.fixture(scope="module")

@@ -10,27 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from peers.no_notes import NoNotes
 from peers.programs import free_port, wait_until
 from peers.wire import Instance, Target
 
 from listener import scp
 from listener.audit import Audit
-from listener.commitment import CommitmentReport
 from listener.settings import Receiver, Tls
 from listener.spool import OUT_OF_RESOURCES, Spool
-from listener.study import ReceivedInstance
 
 pytestmark = pytest.mark.slow
 
 DISK_MB = 8
-
-
-class NoNotes:
-    def received(self, instance: ReceivedInstance) -> None: ...
-    def opened(self, association: str, study_instance_uid: str) -> None: ...
-    def closed(self, association: str) -> None: ...
-    def committed(self, report: CommitmentReport) -> bool:
-        return False
 
 
 @pytest.fixture

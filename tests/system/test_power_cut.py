@@ -15,17 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from peers.no_notes import NoNotes
 from peers.programs import free_port, port_answers, wait_until
 from peers.wire import Instance, Target
 
 from listener import scp
 from listener.audit import Audit
-from listener.commitment import CommitmentReport
 from listener.dataset_walk import walk
 from listener.errors import DamagedFile
 from listener.settings import Receiver, Tls
 from listener.spool import Spool
-from listener.study import ReceivedInstance
 
 pytestmark = pytest.mark.slow
 
@@ -33,14 +32,6 @@ SHUT_DOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN (linux/fs/ext4/ext4.h)."""
 WITHOUT_FLUSHING_THE_LOG = 2
 SENDERS = 8
-
-
-class NoNotes:
-    def received(self, instance: ReceivedInstance) -> None: ...
-    def opened(self, association: str, study_instance_uid: str) -> None: ...
-    def closed(self, association: str) -> None: ...
-    def committed(self, report: CommitmentReport) -> bool:
-        return False
 
 
 @pytest.fixture

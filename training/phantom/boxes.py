@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.volume import Grid, Volume, sample
-from training.phantom.anatomy import SDF_UNIT_MM
+from training.phantom.anatomy import HIP_STEP_MM, SDF_UNIT_MM
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
@@ -62,6 +62,26 @@ def sample_distance(packed: NDArray[np.int8], affine: Array, grid: Grid) -> Arra
     fine = 64
     found = sample(Volume(packed.astype(np.int16) * fine, affine, 1.0), grid, 127 * fine)
     return found.astype(np.float32) * np.float32(SDF_UNIT_MM / fine)
+
+
+def template_box(grid: Grid, packed: NDArray[np.int8], origin: Array32, to_lps: Array) -> Box | None:
+    """The voxels that a packed template covers, with their places in LPS mm along its own axes."""
+    low = origin.astype(np.float64)
+    high = low + np.array(packed.shape[::-1]) * HIP_STEP_MM
+    scale = _scale(to_lps)
+    return box_around(grid, to_lps[:3, 3], to_lps[:3, :3].T / scale, low * scale, high * scale)
+
+
+def template_distance(packed: NDArray[np.int8], origin: Array32, to_lps: Array, part: Grid) -> Array32:
+    """Signed distance to a packed template, in LPS mm; ``to_lps`` (4, 4) maps its own mm to LPS."""
+    index = np.eye(4)
+    index[:3, :3] = np.eye(3)[:, ::-1] * HIP_STEP_MM
+    index[:3, 3] = origin
+    return sample_distance(packed, to_lps @ index, part) * np.float32(_scale(to_lps))
+
+
+def _scale(to_lps: Array) -> float:
+    return float(abs(np.linalg.det(to_lps[:3, :3])) ** (1 / 3))
 
 
 def voxel_mm(grid: Grid) -> float:

@@ -6,8 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.volume import Grid
-from training.phantom.anatomy import HIP_STEP_MM, shapes
-from training.phantom.boxes import Box, blend_bone, box_around, cover, part_of, sample_distance, voxel_mm
+from training.phantom.anatomy import shapes
+from training.phantom.boxes import (
+    Box,
+    blend_bone,
+    box_around,
+    cover,
+    part_of,
+    template_box,
+    template_distance,
+    voxel_mm,
+)
 from training.phantom.column import Placed
 
 Array = NDArray[np.float64]
@@ -98,23 +107,3 @@ def _add_remnants(inner: Array32, box: Box, sacrum: Sacrum) -> None:
         disc, plates = rim * cover(gap, 1.2), rim * cover(gap - np.float32(1.4), 1.2)
         inner += (plates - disc) * (np.float32(sacrum.plate_hu) - inner)
         inner += disc * (np.float32(sacrum.remnant_hu) - inner)
-
-
-def template_box(grid: Grid, packed: NDArray[np.int8], origin: Array32, to_lps: Array) -> Box | None:
-    """The voxels that a packed template covers, with their places in LPS mm along its own axes."""
-    low = origin.astype(np.float64)
-    high = low + np.array(packed.shape[::-1]) * HIP_STEP_MM
-    scale = _scale(to_lps)
-    return box_around(grid, to_lps[:3, 3], to_lps[:3, :3].T / scale, low * scale, high * scale)
-
-
-def template_distance(packed: NDArray[np.int8], origin: Array32, to_lps: Array, part: Grid) -> Array32:
-    """Signed distance to a packed template, in LPS mm; ``to_lps`` (4, 4) maps its own mm to LPS."""
-    index = np.eye(4)
-    index[:3, :3] = np.eye(3)[:, ::-1] * HIP_STEP_MM
-    index[:3, 3] = origin
-    return sample_distance(packed, to_lps @ index, part) * np.float32(_scale(to_lps))
-
-
-def _scale(to_lps: Array) -> float:
-    return float(abs(np.linalg.det(to_lps[:3, :3])) ** (1 / 3))

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from inference.volume import Grid
 from training.phantom.anatomy import shapes
-from training.phantom.boxes import blend_bone, box_around, part_of, voxel_mm
+from training.phantom.boxes import blend_bone, box_around, part_of, template_box, template_distance, voxel_mm
 from training.phantom.column import Placed, sacrum_turn
 from training.phantom.ribs import paint_ribs
-from training.phantom.sacrum import SHIFT_MM, Sacrum, paint_sacrum, template_box, template_distance
+from training.phantom.sacrum import SHIFT_MM, Sacrum, paint_sacrum
 from training.phantom.trunk import Trunk
 from training.phantom.tubes import EYE, Tube, paint_tube
 

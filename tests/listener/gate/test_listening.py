@@ -9,25 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from peers.no_notes import NoNotes
 from peers.programs import wait_until
 from peers.wire import RJ, RQ, Instance, Target, Wire, associate, item, pdu, user_information
 
 from listener import scp
 from listener.audit import Audit
-from listener.commitment import CommitmentReport
 from listener.settings import Receiver, Tls
 from listener.spool import Spool
-from listener.study import ReceivedInstance
 
 _PLAIN = Tls()
-
-
-class NoNotes:
-    def received(self, instance: ReceivedInstance) -> None: ...
-    def opened(self, association: str, study_instance_uid: str) -> None: ...
-    def closed(self, association: str) -> None: ...
-    def committed(self, report: CommitmentReport) -> bool:
-        return False
 
 
 def free_port() -> int:
