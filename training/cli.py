@@ -48,17 +48,17 @@ def import_(
     dry_run: Annotated[bool, typer.Option(help="Check everything, write nothing")] = False,
 ) -> None:
     """Check an annotated data set whole and make a case set of it; nothing is half imported."""
-    from training import commands
+    from training.commands import datasets
 
-    commands.import_set(layout, (source, grades, images), to, (licence, virtual, leave_out_faulty), dry_run)
+    datasets.import_set(layout, (source, grades, images), to, (licence, virtual, leave_out_faulty), dry_run)
 
 
 @app.command()
 def check(sets: Annotated[list[Path], typer.Argument(help="Case sets, or bundles")]) -> None:
     """Check case sets (files, grades, patients in two splits, also between sets) and bundles."""
-    from training import commands
+    from training.commands import datasets
 
-    commands.check(sets)
+    datasets.check(sets)
 
 
 @app.command()
@@ -67,17 +67,17 @@ def phantom(
     seed: Annotated[int | None, typer.Option(help="Draw another torso; without it always the demo's")] = None,
 ) -> None:
     """Write a synthetic CT study with known fractures, and FOLDER-truth.json beside it."""
-    from training import commands
+    from training.commands import datasets
 
-    commands.phantom(folder, seed)
+    datasets.phantom(folder, seed)
 
 
 @app.command()
 def draw(run: RunFolder, recipe: RecipeName = None, threads: Threads = 2) -> None:
     """Draw the synthetic samples of all purposes; what is there already is kept."""
-    from training import commands
+    from training.commands import datasets
 
-    commands.draw(run, recipe, threads)
+    datasets.draw(run, recipe, threads)
 
 
 @app.command()
@@ -90,19 +90,19 @@ def fit(
     threads: Threads = 2,
 ) -> None:
     """Train one network; goes on from the last checkpoint, also after kill -9."""
-    from training import commands
+    from training.commands import training_runs
 
     if network not in {"localiser", "grader"}:
         raise typer.BadParameter("the network is 'localiser' or 'grader'")
-    commands.fit(network, run, recipe, (data, start), threads)
+    training_runs.fit(network, run, recipe, (data, start), threads)
 
 
 @app.command()
 def evaluate(run: RunFolder, recipe: RecipeName = None, data: Sets = None, threads: Threads = 2) -> None:
     """Calibrate on validation, measure on test, write figures.json and report/index.html."""
-    from training import commands
+    from training.commands import training_runs
 
-    commands.evaluate(run, recipe, data, threads)
+    training_runs.evaluate(run, recipe, data, threads)
 
 
 @app.command()
@@ -115,9 +115,9 @@ def measure(
     ] = None,
 ) -> None:
     """Measure a bundle on case sets it was not trained on: real and virtual fractures apart."""
-    from training import commands
+    from training.commands import bundles
 
-    commands.measure_bundle(bundle, data, part, to)
+    bundles.measure_bundle(bundle, data, part, to)
 
 
 @app.command()
@@ -128,9 +128,9 @@ def compare(
     part: Annotated[str, typer.Option(help="validation or test")] = "validation",
 ) -> None:
     """Measure two bundles on the same vertebrae, figure by figure, with paired intervals by patient."""
-    from training import commands
+    from training.commands import bundles
 
-    commands.compare_bundles(bundle, against, data, part)
+    bundles.compare_bundles(bundle, against, data, part)
 
 
 @app.command()
@@ -145,9 +145,9 @@ def export(
     replace: Annotated[bool, typer.Option(help="Replace the bundle that is there")] = False,
 ) -> None:
     """Write the bundle of an evaluated run; its card names every data set with its licence."""
-    from training import commands
+    from training.commands import training_runs
 
-    commands.export(run, (to, name, version, replace), recipe, (data, start))
+    training_runs.export(run, (to, name, version, replace), recipe, (data, start))
 
 
 @app.command()
@@ -164,9 +164,9 @@ def promote(
     back: Annotated[bool, typer.Option(help="Make the previous bundle current again")] = False,
 ) -> None:
     """Make a bundle the current one, unless it is worse on the frozen validation set; the old one is kept."""
-    from training import commands
+    from training.commands import bundles
 
-    commands.promote(shelf, bundle, data, (tolerance, new_validation, back))
+    bundles.promote(shelf, bundle, data, (tolerance, new_validation, back))
 
 
 @app.command()
@@ -177,9 +177,9 @@ def shadow(
     against: Annotated[str, typer.Option("--with", help="Bundle in use, or 'default'")] = "default",
 ) -> None:
     """Screen studies with a bundle beside the one in use; writes where they differ, sends nothing."""
-    from training import commands
+    from training.commands import bundles
 
-    commands.shadow(bundle, against, studies, to)
+    bundles.shadow(bundle, against, studies, to)
 
 
 @app.command()
@@ -194,9 +194,9 @@ def ablation(
     threads: Threads = 2,
 ) -> None:
     """Fit every recipe with every seed on the same samples and steps; writes RUN/ablation/table.md."""
-    from training import commands
+    from training.commands import training_runs
 
-    commands.ablation(run, (recipes, seeds, steps), data, threads)
+    training_runs.ablation(run, (recipes, seeds, steps), data, threads)
 
 
 @app.command()
@@ -215,9 +215,9 @@ def table(
     threads: Threads = 2,
 ) -> None:
     """Repeat the paper's table on VerSe'19 or the paper's set: import, fit, measure, in one command."""
-    from training import commands
+    from training.commands import training_runs
 
-    commands.table(layout, (source, grades, None), run, (recipes, seeds, steps), threads)
+    training_runs.table(layout, (source, grades, None), run, (recipes, seeds, steps), threads)
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from inference.bundle import Bundle
+from training.annotated import FaultyCaseError
 from training.cases import Case, Gathered, split_by_patient
 from training.casesets import CaseSet, SetWriter
 from training.errors import ImportProblems, Problem
-from training.preparing import FaultyCaseError, prepare
+from training.preparing import prepare
 from training.recipe import GraderRecipe
 
 Progress = Callable[[Iterable[Case], int], Iterable[Case]]

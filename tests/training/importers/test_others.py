@@ -13,8 +13,9 @@ from spine_cases import LEVELS, centre_mm, ct_headers, study_of
 from inference.bundle import load_bundle
 from inference.findings import Grade
 from inference.levels import LEVELS as LEVELS_OF_ALL
+from training.annotated import FaultyCaseError
 from training.importers import LAYOUTS, Source
-from training.preparing import FaultyCaseError, prepare
+from training.preparing import prepare
 from training.recipe import read_recipe
 from training.samples import UNGRADED, Purpose
 from training.segmentation import read_segmentation
