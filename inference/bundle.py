@@ -11,7 +11,7 @@ from torch import Tensor
 from inference.card import DEFAULT_BUNDLE, Card, read_card, weights_bytes
 from inference.errors import BundleError
 from inference.findings import ModelIdentity
-from inference.model import Grader, GraderShape, Localiser, LocaliserShape
+from inference.model import Grader, GraderShape, Localiser, LocaliserShape, best_device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,8 @@ def load_bundle(folder: Path | None = None) -> Bundle:
         ) from error
     except (KeyError, TypeError, RuntimeError) as error:
         raise BundleError(f"the weights of the model bundle {folder} do not fit its card") from error
-    return Bundle(card, localiser.eval(), grader.eval())
+    device = best_device()
+    return Bundle(card, localiser.to(device).eval(), grader.to(device).eval())
 
 
 def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

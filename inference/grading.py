@@ -18,7 +18,7 @@ from inference.crops import CROP, Axes, crop_affine, cut_crop
 from inference.findings import Assessment, Grade, HeightPoints, Heights, VertebraFinding
 from inference.heights import HeightLoss, Measured, deformity, height_losses, measure
 from inference.levels import GRADED_LEVELS
-from inference.model import as_input
+from inference.model import as_input, device_of
 from inference.spine import LocatedVertebra, as_point
 from inference.volume import Volume
 
@@ -114,16 +114,21 @@ def _look(
         return ()
     crops = [cut_crop(volume, centre, frame) for centre, frame in zip(centres, axes, strict=True)]
     with torch.inference_mode():
-        seen = bundle.grader(as_input(torch.from_numpy(np.stack(crops))))
+        hu = torch.from_numpy(np.stack(crops)).to(device_of(bundle.grader))
+        seen = bundle.grader(as_input(hu))
     readings = []
     for crop, centre, frame, ordinal, points in zip(
-        crops, centres, axes, seen.ordinal.double().numpy(), seen.points.double().numpy(), strict=True
+        crops, centres, axes, _array(seen.ordinal), _array(seen.points), strict=True
     ):
         affine = crop_affine(centre, frame)
         index = np.column_stack([np.full(len(points), (CROP.slices - 1) / 2), points])
         points_mm = index @ affine[:3, :3].T + affine[:3, 3]
         readings.append(Reading(ordinal, points_mm, trabecular_hu(crop, points)))
     return tuple(readings)
+
+
+def _array(output: torch.Tensor) -> NDArray[np.float64]:
+    return np.asarray(output.double().cpu().numpy())
 
 
 def trabecular_hu(crop: NDArray[np.int16], points: NDArray[np.float64]) -> float | None:

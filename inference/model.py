@@ -40,6 +40,16 @@ def as_input(hu: Tensor) -> Tensor:
     return torch.stack([(values / 1000).clamp(-1, 1.5), ((values - 150) / 350).clamp(-1, 1)], dim=-4)
 
 
+def best_device() -> torch.device:
+    """The GPU where there is one that torch can use, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's weights lie, and its input must."""
+    return next(network.parameters()).device
+
+
 def _convolution(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv3d(inner, outer, 3, stride, 1, bias=False),
@@ -171,16 +181,17 @@ class Grader(nn.Module):
         heat = self.point_head(merged).float()
         rows, columns = heat.shape[2:]
         weight = heat.flatten(2).softmax(2).view_as(heat)
-        row = (weight.sum(3) * torch.arange(rows, dtype=weight.dtype)).sum(2)
-        column = (weight.sum(2) * torch.arange(columns, dtype=weight.dtype)).sum(2)
+        places = torch.arange(max(rows, columns), dtype=weight.dtype, device=weight.device)
+        row = (weight.sum(3) * places[:rows]).sum(2)
+        column = (weight.sum(2) * places[:columns]).sum(2)
         return 2 * torch.stack([row, column], 2) + 0.5
 
 
 def _with_place(features: Tensor) -> Tensor:
     """Add the place in the crop, -1 to 1, as two channels: the neighbours' corners look alike."""
     count, _, rows, columns = features.shape
-    row = torch.linspace(-1, 1, rows)[:, None].expand(count, 1, rows, columns)
-    column = torch.linspace(-1, 1, columns).expand(count, 1, rows, columns)
+    row = torch.linspace(-1, 1, rows, device=features.device)[:, None].expand(count, 1, rows, columns)
+    column = torch.linspace(-1, 1, columns, device=features.device).expand(count, 1, rows, columns)
     return torch.cat([features, row.to(features.dtype), column.to(features.dtype)], 1)
 
 

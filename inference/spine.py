@@ -17,7 +17,7 @@ from inference.bundle import Bundle
 from inference.crops import Axes, spine_axes
 from inference.findings import Point
 from inference.levels import LEVELS
-from inference.model import Localiser, as_input
+from inference.model import Localiser, as_input, device_of
 from inference.numbering import Peak, number_chain
 from inference.volume import AIR_HU, Affine, Grid, Volume, sample, shrink
 
@@ -118,14 +118,15 @@ def _look(
     padding = [(0, -size % localiser.multiple) for size in hu.shape]
     padded = np.pad(hu[..., ::step], padding, constant_values=AIR_HU)
     with torch.inference_mode():
-        centre, body, levels = localiser(as_input(torch.from_numpy(padded))[None])
+        volume = as_input(torch.from_numpy(padded).to(device_of(localiser)))[None]
+        centre, body, levels = localiser(volume)
     z, y, x = hu.shape
     every_second = np.arange(0, x, 2)
     columns = (x - 1 - every_second if reversed_ else every_second) // 2
     return (
-        centre[0, :z, :y, :x].sigmoid().numpy()[..., ::step],
-        body[0, :z, :y, :x].sigmoid().numpy()[..., ::step],
-        levels[0, :, : (z + 1) // 2, : (y + 1) // 2].log_softmax(0).numpy()[..., columns],
+        centre[0, :z, :y, :x].sigmoid().cpu().numpy()[..., ::step],
+        body[0, :z, :y, :x].sigmoid().cpu().numpy()[..., ::step],
+        levels[0, :, : (z + 1) // 2, : (y + 1) // 2].log_softmax(0).cpu().numpy()[..., columns],
     )
 
 

@@ -3,7 +3,7 @@
 What a scanner does is the phantom's part; here samples are mirrored, moved, rescaled in HU and made noisier.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -25,6 +25,10 @@ class TorsoBatch:
     body: Tensor
     level: Tensor
 
+    def to(self, device: torch.device) -> "TorsoBatch":
+        """The same on a device."""
+        return TorsoBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropBatch:
@@ -33,6 +37,10 @@ class CropBatch:
     crops: Tensor
     grade: Tensor
     points: Tensor
+
+    def to(self, device: torch.device) -> "CropBatch":
+        """The same on a device."""
+        return CropBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def torso_batch(torsos: list[Torso], recipe: LocaliserRecipe, rng: np.random.Generator) -> TorsoBatch:

@@ -13,7 +13,7 @@ from inference.findings import Heights
 from inference.grading import grade_of, probabilities
 from inference.heights import Measured, height_losses
 from inference.levels import LEVELS
-from inference.model import Grader, Localiser, as_input
+from inference.model import Grader, Localiser, as_input, device_of
 from inference.numbering import Chain, Peak, number_chain
 from inference.spine import draw_maps, find_peaks
 from training.metrics import Judged, auc, calibration_error, confusion
@@ -46,9 +46,10 @@ def grade_crops(network: Grader, crops: Crops) -> Graded:
     ordinal, points = [], []
     with torch.inference_mode():
         for start in range(0, len(crops), 64):
-            seen = network(as_input(torch.from_numpy(crops.hu[start : start + 64])))
-            ordinal.append(seen.ordinal.double().numpy())
-            points.append(seen.points.double().numpy())
+            hu = torch.from_numpy(crops.hu[start : start + 64]).to(device_of(network))
+            seen = network(as_input(hu))
+            ordinal.append(seen.ordinal.double().cpu().numpy())
+            points.append(seen.points.double().cpu().numpy())
     all_points = np.concatenate(points)
     return Graded(np.concatenate(ordinal), all_points, _raw_losses(all_points, crops))
 

@@ -10,8 +10,10 @@ import torch
 
 from inference.bundle import Bundle
 from inference.card import CARD, GradeCalibration, OperatingPoint
-from inference.model import Grader
+from inference.model import Grader, best_device
 from training.checkpoint import load_network
+from training.crew import Crew
+from training.descent import Watch, unwatched
 from training.errors import CaseSetError, TrainingError
 from training.evaluate import (
     all_probabilities,
@@ -25,7 +27,7 @@ from training.evaluate import (
     torso_peaks,
 )
 from training.export import write_bundle
-from training.fit import Watch, build_grader, build_localiser, fit_grader, fit_localiser, unwatched
+from training.fit import build_grader, build_localiser, fit_grader, fit_localiser
 from training.metrics import Judged, figures_of, measure
 from training.recipe import Recipe, read_recipe, recipe_path, save_recipe
 from training.samples import UNGRADED, Purpose
@@ -80,8 +82,9 @@ def fit_network(
     sources: Sources,
     start: Bundle | None = None,
     watch: Watch = unwatched,
+    crew: Crew | None = None,
 ) -> None:
-    """Train the network of that name, from a bundle's weights if one is given."""
+    """Train the network of that name, from a bundle's weights if one is given, with the crew's help."""
     folder = sources.run / network
     if network == "localiser":
         torsos = [torso for _, own in sources.torsos(Purpose.TRAINING) for torso in own]
@@ -89,12 +92,12 @@ def fit_network(
             raise CaseSetError(
                 f"{sources.run}: no torsos to train on: `faintline-train draw`, or sets with masks"
             )
-        fit_localiser(recipe, torsos, folder, start.localiser if start else None, watch)
+        fit_localiser(recipe, torsos, folder, start.localiser if start else None, watch, crew)
         return
     validation = sources.crops(Purpose.VALIDATION)
     fit_grader(
         recipe, sources.training_crops(), folder, start.grader if start else None, watch,
-        _validation(together(validation)) if validation else None,
+        _validation(together(validation)) if validation else None, crew,
     )  # fmt: skip
 
 
@@ -122,8 +125,7 @@ def trained_grader(recipe: Recipe, run: Path) -> tuple[Grader, int]:
     """The grader of a run's last checkpoint, and its steps."""
     network = build_grader(recipe.grader)
     steps = _restore(run / "grader", network)
-    network.eval()
-    return network, steps
+    return network.to(best_device()).eval(), steps
 
 
 def _restore(folder: Path, network: torch.nn.Module) -> int:
@@ -183,7 +185,7 @@ def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
         return {}
     network = build_localiser(recipe.localiser)
     steps = _restore(sources.run / "localiser", network)
-    network.eval()
+    network.to(best_device()).eval()
     voxel_mm = recipe.localiser.voxel_mm
     validation = [torso for _, own in sources.torsos(Purpose.VALIDATION) for torso in own]
     peaks = [torso_peaks(network, torso, voxel_mm) for torso in validation]

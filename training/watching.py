@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from training.fit import Watch
+from training.descent import Watch
 
 T = TypeVar("T")
 

@@ -72,3 +72,17 @@ def drawn_crops() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             points[grade, 2 * column] = torch.tensor([float(top), place])
             points[grade, 2 * column + 1] = torch.tensor([float(bottom), place])
     return crops, points, torch.arange(4)
+
+
+def test_every_tensor_is_made_where_the_network_lies() -> None:
+    """The device "meta" computes shapes alone and refuses tensors of the CPU, as a GPU does."""
+    crop = torch.zeros(2, CROP.slices, CROP.rows, CROP.columns, device="meta")
+    seen = Grader(SMALL).to("meta")(as_input(crop))
+    grade = torch.zeros(2, dtype=torch.long, device="meta")
+    weights = torch.ones(3, device="meta")
+    memory = torch.zeros(0, 8, device="meta"), torch.zeros(0, dtype=torch.long, device="meta")
+    assert loss.ordinal(seen.ordinal, grade, weights).is_meta
+    assert loss.ordinal_contrastive(seen.projection, grade, *memory, 0.1).is_meta
+    volume = torch.zeros(1, 2, 16, 16, 16, device="meta")
+    drawn = Localiser(LocaliserShape(4.0, (4, 8, 8))).to("meta")(volume)
+    assert all(part.is_meta for part in drawn)

@@ -11,6 +11,7 @@ from training import run as runs
 from training.ablation import ablate, as_markdown
 from training.commands.datasets import import_set
 from training.commands.showing import Paths, bundle_named, console, show_figures
+from training.crew import enlist
 from training.recipe import Recipe, read_recipe, recipe_path
 from training.report import write_report
 from training.sources import open_sources
@@ -21,13 +22,20 @@ def fit(network: str, run: Path, recipe: str | None, origin: tuple[Paths, str | 
     """Train one network."""
     data, start = origin
     runs.check_threads(threads)
-    sources = open_sources(run, runs.folders(data))
-    chosen = runs.recipe_of(recipe, run)
-    schedule = chosen.grader.schedule if network == "grader" else chosen.localiser.schedule
     bundle = bundle_named(start) if start else None
-    _note_start(run, bundle)
-    with watched(run / network, schedule.steps) as watch:
-        runs.fit_network(network, chosen, sources, bundle, watch)
+    with enlist() as crew:
+        sources = open_sources(run, runs.folders(data))
+        if crew.is_first:
+            runs.recipe_of(recipe, run)
+            _note_start(run, bundle)
+        crew.wait()
+        chosen = runs.recipe_of(None, run)
+        schedule = chosen.grader.schedule if network == "grader" else chosen.localiser.schedule
+        if not crew.is_first:
+            runs.fit_network(network, chosen, sources, bundle, crew=crew)
+            return
+        with watched(run / network, schedule.steps) as watch:
+            runs.fit_network(network, chosen, sources, bundle, watch, crew)
     console.print(f"{network} trained: {run / network}")
 
 
