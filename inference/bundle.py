@@ -32,7 +32,7 @@ def load_bundle(folder: Path | None = None) -> Bundle:
     """Load a bundle (the default one if none is named); raises BundleError where it cannot be trusted."""
     folder = folder or DEFAULT_BUNDLE
     card = read_card(folder)
-    content = weights_bytes(folder, card)
+    content = weights_bytes(folder, card.weights_sha256)
     try:
         weights = load(content)
         localiser = Localiser(LocaliserShape(**_tuples(card.architecture["localiser"])))

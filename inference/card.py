@@ -83,6 +83,11 @@ def read_card(folder: Path) -> Card:
     except (OSError, ValueError) as error:
         raise BundleError(f"the model bundle {folder} has no readable {CARD}") from error
     try:
+        if "encoder" in values["architecture"].get("grader", {}):
+            raise BundleError(
+                f"the grader of the model bundle {folder} looks at masked vertebrae (Wei et al. 2022), "
+                "which a CT alone lacks: it can be measured with `faintline-train measure`, but not screen"
+            )
         return Card(
             values["name"], values["version"], values["notice"], values["weights_sha256"],
             values["architecture"],
@@ -97,21 +102,21 @@ def read_card(folder: Path) -> Card:
 def verify(folder: Path) -> Card:
     """Read the card and check the weights' SHA-256 against it; raises BundleError where they differ."""
     card = read_card(folder)
-    weights_bytes(folder, card)
+    weights_bytes(folder, card.weights_sha256)
     return card
 
 
-def weights_bytes(folder: Path, card: Card) -> bytes:
-    """Return the weights file, whose SHA-256 must be the card's; raises BundleError."""
+def weights_bytes(folder: Path, sha256: str) -> bytes:
+    """Return the weights file, whose SHA-256 must be the card's ``sha256``; raises BundleError."""
     try:
         content = (folder / WEIGHTS).read_bytes()
     except OSError as error:
         raise BundleError(f"the model bundle {folder} has no readable {WEIGHTS}") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != card.weights_sha256:
+    if found != sha256:
         raise BundleError(
             f"the weights of the model bundle {folder} are not those of its card"
-            f" (SHA-256 {found[:12]}..., the card says {card.weights_sha256[:12]}...)"
+            f" (SHA-256 {found[:12]}..., the card says {sha256[:12]}...)"
         )
     return content
 

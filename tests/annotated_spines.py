@@ -82,3 +82,17 @@ def write_segmentation(folder: Path) -> Path:
     target = folder / "segmentation.dcm"
     segmentation.save_as(target)
     return target
+
+
+def write_boxes(folder: Path, grades: dict[str, dict[int, int]]) -> None:
+    """The paper's processed form: a small box for each label of each CT."""
+    rng = np.random.default_rng(0)
+    for image, own in grades.items():
+        for label, grade in own.items():
+            mask = np.zeros((14, 16, 16), np.uint8)
+            mask[2 + grade : 12, 3:13, 2:14] = label
+            hu = np.where(mask > 0, 300, -80) + rng.normal(0, 20, mask.shape)
+            for kind, values in (("img", hu.astype(np.int16)), ("seg", mask)):
+                (folder / kind).mkdir(parents=True, exist_ok=True)
+                path = folder / kind / f"{image}_{label}_{grade}.nii.gz"
+                sitk.WriteImage(sitk.GetImageFromArray(values), str(path))

@@ -14,12 +14,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from training.descent import Watch
 from training.fit import fit_grader
-from training.metrics import figures_of, measure
+from training.metrics import Judged, figures_of, measure
 from training.recipe import Recipe
 from training.run import calibrated, judged_tests
 from training.samples import Purpose
 from training.sources import Sources
+from training.wei2022.fit import fit_box_grader
+from training.wei2022.judging import judge_boxes
 
 SHOWN: Final = (
     "sensitivity at 99 % specificity, grade 1 or more",
@@ -72,19 +75,12 @@ def _fit(
     schedule = recipe.grader.schedule
     title = f"{name}, seed {recipe.seed}"
     started = time.monotonic()
-    network = fit_grader(
-        recipe, sources.training_crops(), folder, watch=lambda step, _: watch(title, step, schedule.steps)
-    )
+    judged = _trained(recipe, sources, folder, lambda step, _: watch(title, step, schedule.steps))
     seconds = time.monotonic() - started
-    network.eval()
-    calibration, cuts = calibrated(network, sources)
-    validation = [
-        judged for _, judged in judged_tests(network, sources, calibration, cuts, Purpose.VALIDATION)
-    ]
-    decisive = [figures_of(judged)[CHOSEN_BY] for judged in validation]
+    decisive = [figures_of(one)[CHOSEN_BY] for _, one in judged(Purpose.VALIDATION)]
     tests = {
-        sample.data: {name: figure for name, figure in measure(judged).items() if name in SHOWN}
-        for sample, judged in judged_tests(network, sources, calibration, cuts)
+        data: {name: figure for name, figure in measure(one).items() if name in SHOWN}
+        for data, one in judged(Purpose.TEST)
     }
     known = [value for value in decisive if value is not None]
     views = 2 if recipe.grader.two_views else 1
@@ -92,6 +88,20 @@ def _fit(
         name, recipe.seed, schedule.steps, schedule.steps * schedule.batch * views, round(seconds, 1),
         float(np.mean(known)) if known else None, tests,
     )  # fmt: skip
+
+
+def _trained(
+    recipe: Recipe, sources: Sources, folder: Path, watch: Watch
+) -> Callable[[Purpose], list[tuple[str, Judged]]]:
+    """Fit one grader; how to judge every origin's vertebrae of some purpose with it."""
+    if recipe.grader.sees_boxes:
+        boxed = fit_box_grader(recipe, sources.training_boxes(), folder, watch)
+        return lambda purpose: [(data, judge_boxes(boxed, own)) for data, own in sources.boxes(purpose)]
+    network = fit_grader(recipe, sources.training_crops(), folder, watch=watch)
+    calibration, cuts = calibrated(network, sources)
+    return lambda purpose: [
+        (sample.data, one) for sample, one in judged_tests(network, sources, calibration, cuts, purpose)
+    ]
 
 
 def winner(fits: Sequence[Fit]) -> str | None:

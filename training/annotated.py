@@ -4,7 +4,9 @@ With a mask every vertebra's centre, frame and height points are measured in it.
 finds the spine, the marks are matched to it by place or by level, and the points stay unknown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +14,30 @@ from numpy.typing import NDArray
 from inference.bundle import Bundle
 from inference.crops import Axes
 from inference.grading import along_points, read_vertebrae
-from inference.levels import GRADED_LEVELS
+from inference.levels import GRADED_LEVELS, LEVELS
+from inference.numbering import spacing_mm
 from inference.spine import find_vertebrae
 from inference.volume import Affine, Volume
 from training.cases import Case, Mark
 from training.errors import Problem
-from training.imaging import UnusableImageError, check_on_bone, check_same_grid, is_nifti, read_labels
-from training.masks import measure_mask
+from training.imaging import (
+    UnusableImageError,
+    check_on_bone,
+    check_same_grid,
+    is_nifti,
+    on_grid,
+    read_labels,
+)
+from training.masks import MaskedVertebra, measure_mask
 from training.segmentation import read_segmentation
 
 Array = NDArray[np.float64]
 
 MATCH_MM = 15.0
 """A mark this near to a vertebra's centre is about that vertebra."""
+
+LEAST_STEP, LARGEST_STEP = 0.45, 1.7
+"""Shares of the usual distance between two bodies; real ones differ by a quarter, at collapses by more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +59,24 @@ class FaultyCaseError(Exception):
         super().__init__("; ".join(map(str, problems)))
 
 
-def masked_vertebrae(case: Case, volume: Volume) -> tuple[NDArray[np.int16], Affine, list[Vertebra]]:
-    """Labels, their affine and the vertebrae measured in a case's mask; raises FaultyCaseError."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Masked:
+    """A case's mask: labels (slices, rows, columns), affine to LPS mm, each level's label, the vertebrae."""
+
+    labels: NDArray[np.int16]
+    affine: Affine
+    label_of: dict[str, int]
+    vertebrae: list[Vertebra]
+
+
+def read_masked(case: Case, volume: Volume) -> Masked:
+    """Measure every vertebra of a case's mask.
+
+    Raises
+    ------
+    UnusableImageError : the mask is none, or not one of this CT
+    FaultyCaseError : its levels are out of order, or a graded one is missing
+    """
     assert case.mask is not None
     numbering = case.numbering
     if is_nifti(case.mask):
@@ -56,24 +85,42 @@ def masked_vertebrae(case: Case, volume: Volume) -> tuple[NDArray[np.int16], Aff
         check_on_bone(volume, np.where(np.isin(labels, list(numbering)), labels, 0))
     else:
         labels, affine, numbering = read_segmentation(case.mask)
+        check_on_bone(on_grid(volume, labels, affine), labels)
     measured = measure_mask(labels, affine, numbering)
     if not measured:
         raise UnusableImageError("shows no vertebra under the labels that are known")
+    problems = [Problem(str(case.mask), fault) for fault in misplaced(measured)]
+    known = {one.level for one in measured}
+    problems += [
+        Problem(mark.where, f"{case.study}: {mark.level} is graded but not in the mask {case.mask.name}")
+        for mark in case.marks
+        if mark.level not in known
+    ]
+    if problems:
+        raise FaultyCaseError(problems)
     grades = {mark.level: int(mark.grade) for mark in case.marks}
-    missing = [mark for mark in case.marks if mark.level not in {one.level for one in measured}]
-    if missing:
-        raise FaultyCaseError(
-            [Problem(mark.where, f"{case.study}: {mark.level} is graded but not in the mask {case.mask.name}")
-             for mark in missing]
-        )  # fmt: skip
-    return (
-        labels,
-        affine,
-        [
-            Vertebra(one.level, one.centre_mm, one.axes, one.points_mm, grades.get(one.level))
-            for one in measured
-        ],
-    )
+    vertebrae = [
+        Vertebra(one.level, one.centre_mm, one.axes, one.points_mm, grades.get(one.level)) for one in measured
+    ]
+    return Masked(labels, affine, {level: label for label, level in numbering.items()}, vertebrae)
+
+
+def misplaced(measured: Sequence[MaskedVertebra]) -> list[str]:
+    """What is wrong with the levels of a mask, in words: out of order, or too far apart for their names."""
+    faults = []
+    for upper, lower in pairwise(measured):
+        first, last = LEVELS.index(upper.level), LEVELS.index(lower.level)
+        away = upper.centre_mm - lower.centre_mm
+        usual = sum(spacing_mm()[first:last])
+        share = float(np.linalg.norm(away)) / usual
+        if away[2] <= 0:
+            faults.append(f"{lower.level} lies above {upper.level}: its labels are out of order")
+        elif not LEAST_STEP < share < LARGEST_STEP:
+            faults.append(
+                f"{upper.level} and {lower.level} lie {share * usual:.0f} mm apart, usual are {usual:.0f}: "
+                "one of them is mislabelled, or a vertebra between them has no label"
+            )
+    return faults
 
 
 def found_vertebrae(case: Case, volume: Volume, bundle: Bundle) -> tuple[list[Vertebra], tuple[str, ...]]:

@@ -41,6 +41,16 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxFile:
+    """A vertebra that the paper's authors cut out: image and mask file, VerSe's label, grade."""
+
+    image: Path
+    mask: Path
+    label: int
+    grade: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One annotated series.
 
@@ -54,6 +64,7 @@ class Case:
     numbering : what the labels of a NIfTI mask mean
     marks : the grades
     purpose : the split the data set assigns, if it does
+    box_files : vertebrae that come cut out already, instead of all of the above
     """
 
     study: str
@@ -64,6 +75,7 @@ class Case:
     numbering: Mapping[int, str] = field(default_factory=lambda: MASK_LABELS)
     marks: tuple[Mark, ...] = ()
     purpose: Purpose | None = None
+    box_files: tuple[BoxFile, ...] = ()
 
     @property
     def patient_hash(self) -> str:
@@ -73,7 +85,8 @@ class Case:
     @property
     def worst_grade(self) -> int:
         """The highest grade marked, 0 without marks."""
-        return max((int(mark.grade) for mark in self.marks), default=0)
+        grades = [int(mark.grade) for mark in self.marks] + [box.grade for box in self.box_files]
+        return max(grades, default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Prepared cases in, a case set on disk out; and a case set in, its samples out.
 
 A case set is a folder: ``set.json`` (what it is, every study with its patient's hash, split, grades and the
-SHA-256 of its files) and samples under ``crops``, ``virtual`` and ``torsos``, each split by purpose. It is
-written beside its place and renamed when it is whole, so a set that exists is complete.
+SHA-256 of its files) and samples under ``crops``, ``virtual``, ``boxes`` and ``torsos``, each split by
+purpose. It is written beside its place and renamed when it is whole, so a set that exists is complete.
 """
 
 import hashlib
@@ -22,12 +22,15 @@ from training.errors import CaseSetError, Problem
 from training.samples import (
     CROP_FIELDS,
     UNGRADED,
+    Box,
     Crops,
     Purpose,
     Torso,
+    box_grade,
     join_crops,
     load_shard,
     load_torsos,
+    save_box,
     save_crops,
     save_torso,
 )
@@ -86,7 +89,7 @@ class SetWriter:
 
     def add(
         self, study: str, patient: str, purpose: Purpose, grades: dict[str, int], crops: Crops,
-        torso: Torso | None, virtual: Sequence[Crops] = (),
+        torso: Torso | None, virtual: Sequence[Crops] = (), boxes: Sequence[Box] = (),
     ) -> None:  # fmt: skip
         """Add one study's samples."""
         number = len(self._studies)
@@ -98,6 +101,9 @@ class SetWriter:
         for extra, spine in enumerate(virtual):
             written.append(self._path("virtual", part, f"{number:06d}-{extra}"))
             save_crops(spine, written[-1])
+        for extra, box in enumerate(boxes):
+            written.append(self._path("boxes", part, f"{number:06d}-{extra:02d}"))
+            save_box(box, written[-1])
         if torso is not None:
             written.append(self._path("torsos", part, f"{number:06d}"))
             save_torso(torso, written[-1])
@@ -179,6 +185,8 @@ def _faults(one: CaseSet) -> Iterator[Problem]:
                 yield Problem(str(path), "is missing: import the data set again")
             elif _digest(path) != digest:
                 yield Problem(str(path), "was changed after the import: import the data set again")
+            elif name.startswith("boxes"):
+                yield from _box_faults(path)
             elif not name.startswith("torsos"):
                 yield from _crop_faults(path)
 
@@ -193,6 +201,26 @@ def _crop_faults(path: Path) -> Iterator[Problem]:
         yield Problem(str(path), "holds grades other than 0 to 3")
     if any(len(getattr(crops, name)) != len(crops) for name in CROP_FIELDS):
         yield Problem(str(path), "is inconsistent: its lists differ in length")
+
+
+def _box_faults(path: Path) -> Iterator[Problem]:
+    try:
+        grade = box_grade(path)
+    except (SafetensorError, KeyError) as error:
+        yield Problem(str(path), f"cannot be read ({type(error).__name__}): import the data set again")
+        return
+    if grade > 3:
+        yield Problem(str(path), "holds grades other than 0 to 3")
+
+
+def find_set_boxes(one: CaseSet, purpose: Purpose) -> list[tuple[Path, int, str]]:
+    """The boxes of one split: file, number of the study, patient."""
+    return [
+        (one.folder / name, study.number, study.patient)
+        for study in one.of(purpose)
+        for name in sorted(study.files)
+        if name.startswith("boxes/")
+    ]
 
 
 def load_set_crops(

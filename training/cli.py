@@ -45,12 +45,17 @@ def import_(
     licence: Annotated[str, typer.Option(help="Licence that the card of a bundle shall name")] = "",
     virtual: Annotated[int, typer.Option(help="Copies of each measured spine with drawn fractures")] = 0,
     leave_out_faulty: Annotated[bool, typer.Option(help="Import the sound studies of a faulty set")] = False,
+    boxes: Annotated[
+        bool, typer.Option(help="Keep masked vertebrae for recipe wei2022_se_resnet50 too (6 MB each)")
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Check everything, write nothing")] = False,
 ) -> None:
     """Check an annotated data set whole and make a case set of it; nothing is half imported."""
     from training.commands import datasets
 
-    datasets.import_set(layout, (source, grades, images), to, (licence, virtual, leave_out_faulty), dry_run)
+    datasets.import_set(
+        layout, (source, grades, images), to, (licence, virtual, leave_out_faulty, boxes), dry_run
+    )
 
 
 @app.command()

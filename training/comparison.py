@@ -1,5 +1,6 @@
 """Two bundles and case sets in; every figure of both, and where the new one is worse, out."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,8 +12,10 @@ from training.casesets import CaseSet, load_set_crops, load_set_torsos
 from training.errors import NotPromotedError
 from training.evaluate import judge, localiser_figures, torso_peaks
 from training.metrics import FIGURES, REPLICATES, Judged, figures_of, measure
-from training.samples import Purpose, Torso
-from training.sources import Sample, together
+from training.samples import BoxFiles, Purpose, Torso, join_boxes
+from training.sources import Sample, Sources, together
+from training.wei2022.judging import judge_boxes
+from training.wei2022.network import BoxGrader
 
 GUARDED: Final[dict[str, str]] = {
     "specificity, grade 1 or more": "normal vertebrae called grade 1",
@@ -119,6 +122,16 @@ def measure_bundle(bundle: Bundle, sets: Sequence[CaseSet], purposes: Sequence[P
                 patients = len(np.unique(judged.patient))
                 found.append(Measured(one.data + words, len(judged.true), patients, measure(judged)))
     return found
+
+
+def measure_boxes(network: BoxGrader, sources: Sources, purposes: Sequence[Purpose]) -> list[Measured]:
+    """Figures of the paper's network on the boxes of each set."""
+    found: dict[str, list[BoxFiles]] = defaultdict(list)
+    for purpose in purposes:
+        for data, boxes in sources.boxes(purpose):
+            found[data].append(boxes)
+    judged = [(data, judge_boxes(network, join_boxes(parts))) for data, parts in found.items()]
+    return [Measured(data, len(one.true), len(np.unique(one.patient)), measure(one)) for data, one in judged]
 
 
 def _judged(bundle: Bundle, sample: Sample) -> Judged:

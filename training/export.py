@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
+from torch import Tensor, nn
 
 from inference.card import CARD, WEIGHTS, GradeCalibration, OperatingPoint
 from inference.model import Grader, Localiser
 from training.recipe import Recipe
+from training.wei2022.network import BoxGrader
 
 NOTICE = "FOR RESEARCH USE ONLY. Not a medical device; not for diagnosis, triage or any clinical decision."
 
@@ -35,45 +37,81 @@ TRAINED_ON: list[dict[str, str]] = [
 PHANTOM_LICENCE = "CC BY-SA 4.0 (the phantom's shapes and spines derive from such data)"
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a bundle goes, and the name and version its card shall carry."""
+
+    folder: Path
+    name: str
+    version: str
+
+
 def write_bundle(
-    folder: Path,
+    target: Target,
     recipe: Recipe,
     networks: tuple[Localiser, Grader],
     calibration: GradeCalibration,
     operating_point: OperatingPoint,
     measured_on: list[dict[str, Any]],
-    name: str,
-    version: str,
-    also_trained_on: list[dict[str, str]] | None = None,
+    also_trained_on: list[dict[str, str]],
 ) -> None:
-    """Write weights and card; the card names the SHA-256 of the weights, and every data set with its licence.
-
-    The card is written last: a folder without one is no bundle.
-    """
+    """Write weights and card, which names the weights' SHA-256 and every data set with its licence."""
     localiser, grader = networks
-    tensors = {f"localiser.{key}": value.contiguous() for key, value in localiser.state_dict().items()}
-    tensors |= {f"grader.{key}": value.contiguous() for key, value in grader.state_dict().items()}
-    weights = save(tensors)
-    trained_on = [*TRAINED_ON, *(origin for origin in also_trained_on or [] if origin not in TRAINED_ON)]
+    tensors = _named("localiser.", localiser) | _named("grader.", grader)
+    trained_on = [*TRAINED_ON, *(origin for origin in also_trained_on if origin not in TRAINED_ON)]
     card = {
-        "name": name,
-        "version": version,
-        "notice": NOTICE,
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "weights_licence": _licence(trained_on),
-        "architecture": {
-            "localiser": asdict(localiser.shape),
-            "grader": asdict(grader.shape),
-        },
+        "architecture": {"localiser": asdict(localiser.shape), "grader": asdict(grader.shape)},
         "calibration": asdict(calibration),
         "operating_point": asdict(operating_point),
         "trained_on": trained_on,
         "measured_on": measured_on,
         "recipe": asdict(recipe),
     }
+    _write(target, tensors, _licence(trained_on), card)
+
+
+def write_box_bundle(
+    target: Target,
+    recipe: Recipe,
+    network: BoxGrader,
+    measured_on: list[dict[str, Any]],
+    trained_on: list[dict[str, str]],
+) -> None:
+    """Write the paper's network: it can be measured, not screen, and nothing of it is the phantom's."""
+    card = {
+        "architecture": {"grader": {"encoder": recipe.grader.encoder} | asdict(network.shape)},
+        "trained_on": trained_on,
+        "measured_on": measured_on,
+        "recipe": asdict(recipe),
+    }
+    licence = "; ".join(sorted({f"{one['licence']} ({one['data']})" for one in trained_on}))
+    _write(target, _named("grader.", network), licence, card)
+
+
+def _named(prefix: str, network: nn.Module) -> dict[str, Tensor]:
+    return {f"{prefix}{key}": value.cpu().contiguous() for key, value in network.state_dict().items()}
+
+
+def _write(target: Target, tensors: dict[str, Tensor], licence: str, card: dict[str, Any]) -> None:
+    """The card is put in place last: a folder without one is no bundle, and an older one stays whole."""
+    weights = save(tensors)
+    head = {
+        "name": target.name,
+        "version": target.version,
+        "notice": NOTICE,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "weights_licence": licence,
+    }
+    folder = target.folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS).write_bytes(weights)
-    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    for name, content in ((WEIGHTS, weights), (CARD, (json.dumps(head | card, indent=2) + "\n").encode())):
+        part = folder / f"{name}.part"
+        try:
+            part.write_bytes(content)
+            part.replace(folder / name)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _licence(trained_on: list[dict[str, str]]) -> str:

@@ -12,7 +12,7 @@ from inference.index import index_files
 from inference.reading import read_volume
 from inference.series import choose_series
 from inference.stacks import stacks_of
-from inference.volume import AIR_HU, Affine, Volume
+from inference.volume import AIR_HU, Affine, Grid, Volume, sample
 from training.errors import TrainingError
 
 HIGHEST_HU = 30_000
@@ -87,6 +87,12 @@ def check_same_grid(volume: Volume, labels: NDArray[np.int16], affine: Affine) -
     away = np.linalg.norm(volume.to_lps(corners) - corners @ affine[:3, :3].T - affine[:3, 3], axis=1).max()
     if away > SAME_PLACE_MM:
         raise UnusableImageError(f"lies {away:.0f} mm away from its CT: its header names another place")
+
+
+def on_grid(volume: Volume, labels: NDArray[np.int16], affine: Affine) -> Volume:
+    """A CT on the grid of a mask that has its own (DICOM SEG); air where the CT does not reach."""
+    slices, rows, columns = labels.shape
+    return Volume(sample(volume, Grid((slices, rows, columns), affine)), affine, volume.slice_thickness_mm)
 
 
 def check_on_bone(volume: Volume, labels: NDArray[np.int16]) -> None:

@@ -15,7 +15,7 @@ from training.annotated import FaultyCaseError
 from training.cases import Case, Gathered, split_by_patient
 from training.casesets import CaseSet, SetWriter
 from training.errors import ImportProblems, Problem
-from training.preparing import prepare
+from training.preparing import Extras, prepare
 from training.recipe import GraderRecipe
 
 Progress = Callable[[Iterable[Case], int], Iterable[Case]]
@@ -39,11 +39,13 @@ class ImportOptions:
     licence : what the card shall say; "" for what the layout's source states
     virtual_spines : copies of each measured spine with drawn fractures
     leave_out_faulty : import the sound studies of a set with problems
+    with_boxes : keep boxes of the graded, masked vertebrae for the paper's network too
     """
 
     licence: str = ""
     virtual_spines: int = 0
     leave_out_faulty: bool = False
+    with_boxes: bool = False
 
 
 def import_cases(
@@ -85,7 +87,8 @@ def _add(
     """Cut one case's samples, which depend on its name alone, and add them."""
     assert case.purpose is not None
     rng = np.random.default_rng(int(replace(case, patient=case.study).patient_hash, 16))
-    prepared = prepare(case, recipe, bundle, options.virtual_spines, rng)
+    extras = Extras(options.virtual_spines, options.with_boxes)
+    prepared = prepare(case, recipe, bundle, extras, rng)
     writer.add(
         case.study,
         case.patient_hash,
@@ -94,6 +97,7 @@ def _add(
         prepared.crops,
         prepared.torso,
         prepared.virtual,
+        prepared.boxes,
     )
     return prepared.notes
 

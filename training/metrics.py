@@ -216,3 +216,17 @@ STUDY_FIGURES: Final[dict[str, Figure]] = {
 
 FIGURES: Final = (*VERTEBRA_FIGURES, *STUDY_FIGURES)
 """The figures by the names that tables, reports and cards use."""
+
+
+def worded(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Figures as a card holds them: value and interval in one text; without those that have no value."""
+    return {name: interval_text(figure) for name, figure in figures.items() if figure["value"] is not None}
+
+
+def interval_text(figure: dict[str, Any]) -> str:
+    """A figure with its interval, as people read it."""
+    if figure["value"] is None:
+        return "not measurable"
+    if figure["low"] is None:
+        return f"{figure['value']:.3f}"
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -16,6 +16,7 @@ DEFAULT_RECIPE: Final = Path(__file__).with_name("recipe.toml")
 
 CONTRASTS: Final = ("grade", "ordinal", "none")
 OPTIMISERS: Final = ("adamw", "sgd")
+ENCODERS: Final = ("residual", "se_resnet50")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,9 @@ class GraderRecipe:
     contrast : ``grade`` (Khosla 2020, as in the paper), ``ordinal`` (Zha 2023) or ``none``
     detach : whether the grade head is kept from training the encoder, as in the paper's code
     two_views : whether every crop of a batch enters twice, changed differently, as in the paper's code
+    encoder : ``residual`` (:class:`inference.model.Grader`), or ``se_resnet50``: the paper's own network on
+        boxes of masked vertebrae (:mod:`training.wei2022`), which knows neither points, memory nor crops
+    box_voxels : voxels along each side of such a box
     """
 
     channels: tuple[int, ...]
@@ -101,6 +105,13 @@ class GraderRecipe:
     contrast: str = "grade"
     detach: bool = False
     two_views: bool = False
+    encoder: str = "residual"
+    box_voxels: int = 128
+
+    @property
+    def sees_boxes(self) -> bool:
+        """Whether it is the paper's own network."""
+        return self.encoder == "se_resnet50"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +187,20 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fault(recipe: Recipe) -> str | None:
+    """What is wrong with a recipe, or None."""
     grader = recipe.grader
+    named = [("grader.contrast", grader.contrast, CONTRASTS), ("grader.encoder", grader.encoder, ENCODERS)]
+    schedules = grader.schedule, recipe.localiser.schedule
+    named += [("schedule.optimiser", schedule.optimiser, OPTIMISERS) for schedule in schedules]
+    for name, value, known in named:
+        if value not in known:
+            return f"{name} {value!r} is not one of {', '.join(known)}"
     if abs(sum(grader.grade_shares) - 1) > 1e-6:
         return "grader.grade_shares do not add up to 1"
-    if grader.contrast not in CONTRASTS:
-        return f"grader.contrast {grader.contrast!r} is not one of {', '.join(CONTRASTS)}"
-    for schedule in (grader.schedule, recipe.localiser.schedule):
-        if schedule.optimiser not in OPTIMISERS:
-            return f"schedule.optimiser {schedule.optimiser!r} is not one of {', '.join(OPTIMISERS)}"
-        if schedule.steps < 1 or schedule.batch < 1 or schedule.checkpoint_steps < 1:
-            return "schedule.steps, batch and checkpoint_steps must be at least 1"
+    if min(min(one.steps, one.batch, one.checkpoint_steps) for one in schedules) < 1:
+        return "schedule.steps, batch and checkpoint_steps must be at least 1"
+    if grader.sees_boxes and grader.schedule.batch % 4:
+        return "grader.schedule.batch must be a multiple of 4: the paper's batches hold every grade alike"
     return None
 
 

@@ -6,12 +6,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from inference.card import GradeCalibration
 from training import plots
-from training.metrics import FIGURES, Judged
+from training.metrics import FIGURES, Judged, interval_text
 from training.recipe import Recipe
-from training.run import interval_text, judged_tests, trained_grader
-from training.samples import UNGRADED, Crops
+from training.run import tested
+from training.samples import Crops
 from training.sources import Sources
 
 STYLE = """
@@ -34,15 +33,10 @@ def write_report(recipe: Recipe, sources: Sources) -> Path:
     run = sources.run
     figures = json.loads((run / "figures.json").read_text(encoding="utf-8"))
     folder = run / "report"
-    network, _ = trained_grader(recipe, run)
-    tested = judged_tests(
-        network, sources, GradeCalibration(**figures["calibration"]), tuple(figures["cuts"])
-    )
     measured = {one["data"]: one for one in figures["tests"]}
     parts = [_training_part(run, folder)]
-    for number, (sample, judged) in enumerate(tested):
-        crops = sample.crops.taken(sample.crops.grade != UNGRADED)
-        parts.append(_test_part(sample.data, measured[sample.data], judged, crops, folder, f"test{number}"))
+    for number, (data, judged, crops) in enumerate(tested(recipe, sources)):
+        parts.append(_test_part(data, measured[data], judged, crops, folder, f"test{number}"))
     parts.append(_localiser_part(figures))
     parts.append(f"<h2>Recipe</h2><pre>{escape(json.dumps(asdict(recipe), indent=1))}</pre>")
     page = folder / "index.html"
@@ -69,7 +63,7 @@ def _training_part(run: Path, folder: Path) -> str:
 
 
 def _test_part(
-    data: str, measured: dict[str, Any], judged: Judged, crops: Crops, folder: Path, stem: str
+    data: str, measured: dict[str, Any], judged: Judged, crops: Crops | None, folder: Path, stem: str
 ) -> str:
     pictures = []
     for name, draw in (
@@ -81,7 +75,7 @@ def _test_part(
         if draw(judged, target):
             pictures.append(_image(target))
     worst = folder / f"{stem}-mistakes.png"
-    if plots.mistakes(judged, crops, worst):
+    if crops is not None and plots.mistakes(judged, crops, worst):
         pictures.append(f"<h3>Worst mistakes</h3>{_image(worst)}")
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{interval_text(measured['grader'][name])}</td></tr>"

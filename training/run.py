@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from inference.bundle import Bundle
-from inference.card import CARD, GradeCalibration, OperatingPoint
-from inference.model import Grader, best_device
+from inference.card import GradeCalibration
+from inference.model import Grader, Localiser, best_device
 from training.checkpoint import load_network
 from training.crew import Crew
 from training.descent import Watch, unwatched
@@ -26,13 +26,15 @@ from training.evaluate import (
     localiser_figures,
     torso_peaks,
 )
-from training.export import write_bundle
 from training.fit import build_grader, build_localiser, fit_grader, fit_localiser
 from training.metrics import Judged, figures_of, measure
 from training.recipe import Recipe, read_recipe, recipe_path, save_recipe
-from training.samples import UNGRADED, Purpose
+from training.samples import UNGRADED, Crops, Purpose
 from training.sources import PHANTOM, Sample, Sources, samples_folder, together
 from training.synthetic import draw_spines, draw_torsos
+from training.wei2022.fit import build_box_grader, fit_box_grader
+from training.wei2022.judging import judge_boxes
+from training.wei2022.network import BoxGrader
 
 CENTRE_CUT = 0.3
 """Heat-map value that speaks for a vertebra; peaks below it may still join a chain that needs them."""
@@ -94,6 +96,11 @@ def fit_network(
             )
         fit_localiser(recipe, torsos, folder, start.localiser if start else None, watch, crew)
         return
+    if recipe.grader.sees_boxes:
+        if start is not None:
+            raise TrainingError("the paper's network starts from nothing: leave --start out")
+        fit_box_grader(recipe, sources.training_boxes(), folder, watch, crew)
+        return
     validation = sources.crops(Purpose.VALIDATION)
     fit_grader(
         recipe, sources.training_crops(), folder, start.grader if start else None, watch,
@@ -115,7 +122,8 @@ def _validation(sample: Sample) -> Callable[[Grader], dict[str, float]]:
 
 def evaluate_run(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     """Calibrate on validation, measure on test; keep and return the figures."""
-    figures = _grader_part(recipe, sources) | _localiser_part(recipe, sources)
+    part = _box_part if recipe.grader.sees_boxes else _grader_part
+    figures = part(recipe, sources) | _localiser_part(recipe, sources)
     text = json.dumps(figures, indent=1)
     (sources.run / "figures.json").write_text(text + "\n", encoding="utf-8")
     return figures
@@ -124,6 +132,13 @@ def evaluate_run(recipe: Recipe, sources: Sources) -> dict[str, Any]:
 def trained_grader(recipe: Recipe, run: Path) -> tuple[Grader, int]:
     """The grader of a run's last checkpoint, and its steps."""
     network = build_grader(recipe.grader)
+    steps = _restore(run / "grader", network)
+    return network.to(best_device()).eval(), steps
+
+
+def trained_box_grader(recipe: Recipe, run: Path) -> tuple[BoxGrader, int]:
+    """The paper's network of a run's last checkpoint, and its steps."""
+    network = build_box_grader(recipe.grader)
     steps = _restore(run / "grader", network)
     return network.to(best_device()).eval(), steps
 
@@ -180,6 +195,34 @@ def _grader_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     return part
 
 
+def _box_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
+    network, steps = trained_box_grader(recipe, sources.run)
+    tests = [
+        {"data": data, "vertebrae": len(boxes), "grader": measure(judge_boxes(network, boxes))}
+        for data, boxes in sources.boxes(Purpose.TEST)
+    ]
+    return {"grader_steps": steps, "tests": tests}
+
+
+def tested(recipe: Recipe, sources: Sources) -> list[tuple[str, Judged, Crops | None]]:
+    """An evaluated run's held-out vertebrae with what it finds in them; crops where it looked at some."""
+    if recipe.grader.sees_boxes:
+        boxes = trained_box_grader(recipe, sources.run)[0]
+        return [(data, judge_boxes(boxes, own), None) for data, own in sources.boxes(Purpose.TEST)]
+    figures = json.loads((sources.run / "figures.json").read_text(encoding="utf-8"))
+    network, _ = trained_grader(recipe, sources.run)
+    calibration = GradeCalibration(**figures["calibration"])
+    judged = judged_tests(network, sources, calibration, tuple(figures["cuts"]))
+    return [(s.data, one, s.crops.taken(s.crops.grade != UNGRADED)) for s, one in judged]
+
+
+def localiser_of(recipe: Recipe, run: Path) -> Localiser:
+    """The localiser of a run's last checkpoint."""
+    network = build_localiser(recipe.localiser)
+    _restore(run / "localiser", network)
+    return network
+
+
 def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     if not (sources.run / "localiser" / "latest.json").is_file():
         return {}
@@ -196,81 +239,6 @@ def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
         measured = localiser_figures(peaks, test, voxel_mm, CENTRE_CUT, temperature)
         part["localiser_tests"].append({"data": data, "localiser": measured})
     return part
-
-
-def export_run(
-    recipe: Recipe, sources: Sources, folder: Path, target: tuple[str, str, bool], start: Bundle | None = None
-) -> None:
-    """Write the bundle of an evaluated run; ``measured-real.json`` in the run is added to the card.
-
-    ``target`` is the card's name and version, and whether a bundle in ``folder`` may be replaced. A network
-    that the run did not train is taken from ``start``.
-    """
-    run = sources.run
-    name, version, may_replace = target
-    try:
-        figures = json.loads((run / "figures.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(
-            f"{run} has not been evaluated: `faintline-train evaluate --run {run}` first"
-        ) from error
-    if (folder / CARD).exists() and not may_replace:
-        raise TrainingError(f"{folder} holds a bundle already: export to another folder, or say --replace")
-    grader, _ = trained_grader(recipe, run)
-    level_temperature_of_start = start.card.operating_point.level_temperature if start else None
-    localiser = start.localiser if start else None
-    if "localiser_steps" in figures:
-        localiser = build_localiser(recipe.localiser)
-        _restore(run / "localiser", localiser)
-    if localiser is None:
-        raise TrainingError(f"{run} has no localiser: fit one, or name the bundle it came from with --start")
-    write_bundle(
-        folder, recipe, (localiser, grader), GradeCalibration(**figures["calibration"]),
-        OperatingPoint(
-            tuple(figures["cuts"]), CENTRE_CUT,
-            figures.get("level_temperature", level_temperature_of_start), LEVEL_CONFIDENCE,
-        ),
-        _measured(run, figures), name, version, _origins(sources, start),
-    )  # fmt: skip
-
-
-def _measured(run: Path, figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the card says was measured: the phantom's figures, and those of each case set with intervals."""
-    measured = [{"data": PHANTOM, "grader": figures["grader_test"]}] if "grader_test" in figures else []
-    measured += [
-        {"data": one["data"], "vertebrae": one["vertebrae"], "grader": worded(one["grader"])}
-        for one in figures["tests"]
-        if one["data"] != PHANTOM
-    ]
-    measured += figures.get("localiser_tests", [])
-    real = run / "measured-real.json"
-    if real.is_file():
-        measured += json.loads(real.read_text(encoding="utf-8"))
-    return measured
-
-
-def worded(figures: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Figures as a card holds them: value and interval in one text; without those that have no value."""
-    return {name: interval_text(figure) for name, figure in figures.items() if figure["value"] is not None}
-
-
-def interval_text(figure: dict[str, Any]) -> str:
-    """A figure with its interval, as people read it."""
-    if figure["value"] is None:
-        return "not measurable"
-    if figure["low"] is None:
-        return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
-
-
-def _origins(sources: Sources, start: Bundle | None) -> list[dict[str, str]] | None:
-    """What the card says the weights were trained on, beside the phantom's own origins."""
-    known = list(start.card.trained_on) if start else []
-    own = [
-        {"data": f"{one.data} ({len(one.of(Purpose.TRAINING))} studies)", "licence": one.licence}
-        for one in sources.sets
-    ]
-    return [*known, *(origin for origin in own if origin not in known)]
 
 
 def check_threads(threads: int) -> None:

@@ -1,4 +1,4 @@
-"""The two kinds of training sample, and the files they are cached in (safetensors only)."""
+"""The three kinds of training sample, and the files they are cached in (safetensors only)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+
+from inference.crops import CROP
 
 UNGRADED: Final = 255
 """Grade of a crop that nobody graded: it is there as its neighbours' reference only."""
@@ -75,13 +78,60 @@ class Crops:
         return Crops(*(getattr(self, name)[chosen] for name in CROP_FIELDS))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Box:
+    """One vertebra as the network of Wei et al. 2022 sees it.
+
+    Attributes
+    ----------
+    hu : int16 (Z, Y, X)
+    mask : uint8 (Z, Y, X), 1 where the vertebra is
+    label : VerSe's number of its level
+    grade : 0-3
+    """
+
+    hu: NDArray[np.int16]
+    mask: NDArray[np.uint8]
+    label: int
+    grade: int
+
+
 CROP_FIELDS = ("hu", "points", "grade", "raw_loss", "level", "spine", "look_alike")
 TORSO_FIELDS = ("hu", "body", "centres", "levels")
+
+
+def no_crops() -> Crops:
+    """A collection without a crop."""
+    return Crops(
+        np.empty((0, CROP.slices, CROP.rows, CROP.columns), np.int16), np.empty((0, 6, 2), np.float32),
+        np.empty(0, np.uint8), np.empty(0, np.float32), np.empty(0, np.uint8), np.empty(0, np.int32),
+        np.empty(0, np.uint8),
+    )  # fmt: skip
 
 
 def save_torso(torso: Torso, path: Path) -> None:
     """Cache one torso."""
     save_file({name: np.ascontiguousarray(getattr(torso, name)) for name in TORSO_FIELDS}, path)
+
+
+def save_box(box: Box, path: Path) -> None:
+    """Keep one box."""
+    marks = np.array([box.label, box.grade], np.uint8)
+    save_file(
+        {"hu": np.ascontiguousarray(box.hu), "mask": np.ascontiguousarray(box.mask), "marks": marks}, path
+    )
+
+
+def load_box(path: Path) -> Box:
+    """The box of one file."""
+    kept = load_file(path)
+    return Box(kept["hu"], kept["mask"], int(kept["marks"][0]), int(kept["marks"][1]))
+
+
+def box_grade(path: Path) -> int:
+    """The grade of a box, without reading its voxels."""
+    with safe_open(path, "np") as kept:
+        return int(kept.get_tensor("marks")[1])
 
 
 def load_torsos(folder: Path) -> list[Torso]:
@@ -120,3 +170,46 @@ def join_crops(parts: Sequence[Crops]) -> Crops:
 
 def _joined(parts: Sequence[Crops]) -> Crops:
     return Crops(*(np.concatenate([getattr(part, name) for part in parts]) for name in CROP_FIELDS))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxFiles:
+    """Boxes on disk (they are too large to hold all), with their grades, studies and patients."""
+
+    paths: tuple[Path, ...]
+    grade: NDArray[np.int64]
+    study: NDArray[np.int64]
+    patient: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, numbers: Sequence[int]) -> list[Box]:
+        """The boxes of these numbers."""
+        return [load_box(self.paths[number]) for number in numbers]
+
+
+def box_files(found: Sequence[tuple[Path, int, str]]) -> BoxFiles:
+    """Boxes by path, with each one's study and patient."""
+    paths = tuple(path for path, _, _ in found)
+    return BoxFiles(
+        paths,
+        np.array([box_grade(path) for path in paths], np.int64),
+        np.array([study for _, study, _ in found], np.int64),
+        np.array([patient for _, _, patient in found]),
+    )
+
+
+def join_boxes(parts: Sequence[BoxFiles]) -> BoxFiles:
+    """Several collections as one; studies of different collections stay different studies."""
+    study, first = [], 0
+    for part in parts:
+        numbers = np.unique(part.study, return_inverse=True)[1]
+        study.append(first + numbers)
+        first += int(numbers.max(initial=-1)) + 1
+    return BoxFiles(
+        tuple(path for part in parts for path in part.paths),
+        np.concatenate([part.grade for part in parts]),
+        np.concatenate(study).astype(np.int64),
+        np.concatenate([part.patient for part in parts]),
+    )

@@ -7,9 +7,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.casesets import CaseSet, faults_of, load_set_crops, load_set_torsos, read_set
+from training.casesets import (
+    CaseSet,
+    faults_of,
+    find_set_boxes,
+    load_set_crops,
+    load_set_torsos,
+    read_set,
+)
 from training.errors import CaseSetError, Problem, TrainingError
-from training.samples import Crops, Purpose, Torso, join_crops, load_crops, load_torsos
+from training.samples import (
+    BoxFiles,
+    Crops,
+    Purpose,
+    Torso,
+    box_files,
+    join_boxes,
+    join_crops,
+    load_crops,
+    load_torsos,
+)
 
 PHANTOM = "held-out synthetic spines (other seeds)"
 PHANTOM_TORSOS = "held-out synthetic torsos (other seeds)"
@@ -60,6 +77,23 @@ class Sources:
                 "(`faintline-train draw`), or import with --virtual"
             )
         return crops
+
+    def boxes(self, purpose: Purpose) -> list[tuple[str, BoxFiles]]:
+        """The boxes of every set that has some."""
+        found = [
+            (f"{one.data} ({one.folder.name})", box_files(find_set_boxes(one, purpose))) for one in self.sets
+        ]
+        return [(data, boxes) for data, boxes in found if len(boxes)]
+
+    def training_boxes(self) -> BoxFiles:
+        """All training boxes as one; raises CaseSetError where there is none."""
+        parts = [boxes for _, boxes in self.boxes(Purpose.TRAINING)]
+        if not parts:
+            raise CaseSetError(
+                f"{self.run}: the sets hold no boxes, which this recipe's network looks at: import sets with "
+                "masks and --boxes, or the paper's processed data set"
+            )
+        return join_boxes(parts)
 
     def torsos(self, purpose: Purpose) -> list[tuple[str, list[Torso]]]:
         """The torsos of every origin that has some."""

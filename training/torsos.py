@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from inference.levels import LEVELS
 from inference.spine import coarse_hu
 from inference.volume import Affine, Grid, Volume, sample
-from training.annotated import Vertebra
+from training.annotated import Masked, Vertebra
 from training.samples import Torso
 
 TORSO_MARGIN_MM = 12.0
@@ -16,8 +16,9 @@ VOXEL_MM = 4.0
 """The localiser's grid."""
 
 
-def cut_torso(volume: Volume, labels: NDArray[np.int16], affine: Affine, vertebrae: list[Vertebra]) -> Torso:
+def cut_torso(volume: Volume, masked: Masked) -> Torso:
     """The annotated stretch of the spine on the localiser's grid."""
+    vertebrae = masked.vertebrae
     looks, grid_affine = coarse_hu(volume, VOXEL_MM)
     hu = looks[-1]  # the softest: what phantom torsos look like
     inverse = np.linalg.inv(grid_affine)
@@ -28,7 +29,7 @@ def cut_torso(volume: Volume, labels: NDArray[np.int16], affine: Affine, vertebr
     cut_affine = grid_affine.copy()
     cut_affine[:3, 3] += grid_affine[:3, 0] * low
     part = hu[low:high]
-    solid = Volume(np.where(labels > 0, 1000, 0).astype(np.int16), affine, 1.0)
+    solid = Volume(np.where(masked.labels > 0, 1000, 0).astype(np.int16), masked.affine, 1.0)
     bone = sample(solid, Grid(part.shape, cut_affine), fill_hu=0) > 400
     return Torso(
         part,

@@ -11,7 +11,7 @@ from inference.card import CARD, WEIGHTS, GradeCalibration, OperatingPoint
 from inference.crops import CROP
 from inference.errors import BundleError
 from inference.model import Grader, GraderShape, Localiser, LocaliserShape
-from training.export import write_bundle
+from training.export import Target, write_bundle
 from training.recipe import read_recipe
 
 
@@ -23,14 +23,13 @@ def small_networks() -> tuple[Localiser, Grader]:
 def write_small(folder: Path) -> tuple[Localiser, Grader]:
     networks = small_networks()
     write_bundle(
-        folder,
+        Target(folder, "small", "0"),
         read_recipe(),
         networks,
         GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.05),
         OperatingPoint((0.4, 0.5, 0.5), 0.3, 2.0, 0.5),
         [],
-        "small",
-        "0",
+        [],
     )
     return networks
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from rich.table import Table
 
 from inference.bundle import load_bundle
-from training import run as runs
 from training import shelf as shelves
 from training.commands.showing import Paths, bundle_named, console, show_figures
-from training.comparison import Comparison, compare
+from training.comparison import Comparison, compare, measure_boxes
 from training.comparison import measure_bundle as measure_crops
 from training.errors import NotPromotedError, TrainingError
+from training.metrics import worded
 from training.samples import Purpose
 from training.shadow import shadow_studies
 from training.sources import open_sources
+from training.wei2022.bundle import load_box_grader
 
 
 def measure_bundle(name: str, data: Sequence[Path], part: str, to: Path | None) -> None:
@@ -24,9 +25,14 @@ def measure_bundle(name: str, data: Sequence[Path], part: str, to: Path | None) 
     if part != "all" and part.upper() not in Purpose.__members__:
         raise TrainingError(f"there is no part {part!r}: name training, validation, test or all")
     purposes = tuple(Purpose) if part == "all" else (Purpose[part.upper()],)
-    found = measure_crops(bundle_named(name), open_sources(Path(), data).sets, purposes)
+    sources = open_sources(Path(), data)
+    boxed = None if name == "default" else load_box_grader(Path(name))
+    if boxed is not None:
+        found = measure_boxes(boxed, sources, purposes)
+    else:
+        found = measure_crops(bundle_named(name), sources.sets, purposes)
     if not found:
-        raise TrainingError(f"the sets hold no crops for {part}")
+        raise TrainingError(f"the sets hold nothing that {name} looks at for {part}")
     for one in found:
         show_figures(f"{one.data}: {one.vertebrae} vertebrae of {one.patients} patients", one.figures)
     if to is not None:
@@ -35,7 +41,7 @@ def measure_bundle(name: str, data: Sequence[Path], part: str, to: Path | None) 
                 "data": one.data,
                 "vertebrae": one.vertebrae,
                 "patients": one.patients,
-                "grader": runs.worded(one.figures),
+                "grader": worded(one.figures),
             }
             for one in found
         ]

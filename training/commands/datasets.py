@@ -27,7 +27,7 @@ def import_set(
     layout: str,
     places: tuple[Path, Path | None, Path | None],
     to: Path,
-    options: tuple[str, int, bool],
+    options: tuple[str, int, bool, bool],
     dry_run: bool,
 ) -> None:
     """Import one data set."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.bundle import Bundle, load_bundle
-from training.run import interval_text
+from training.metrics import interval_text
 
 Paths = Sequence[Path] | None
 console = Console(soft_wrap=True)

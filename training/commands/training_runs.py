@@ -12,6 +12,8 @@ from training.ablation import ablate, as_markdown
 from training.commands.datasets import import_set
 from training.commands.showing import Paths, bundle_named, console, show_figures
 from training.crew import enlist
+from training.export import Target
+from training.exporting import export_run
 from training.recipe import Recipe, read_recipe, recipe_path
 from training.report import write_report
 from training.sources import open_sources
@@ -74,7 +76,7 @@ def export(
     to, name, version, may_replace = target
     bundle = bundle_named(start) if start else None
     sources = open_sources(run, runs.folders(data))
-    runs.export_run(runs.recipe_of(recipe, run), sources, to, (name, version, may_replace), bundle)
+    export_run(runs.recipe_of(recipe, run), sources, Target(to, name, version), may_replace, bundle)
     console.print(f"wrote {to}")
 
 
@@ -115,5 +117,5 @@ def table(
     folder = run / "set"
     if not folder.is_dir():
         run.mkdir(parents=True, exist_ok=True)
-        import_set(layout, places, folder, ("", 0, False), False)
+        import_set(layout, places, folder, ("", 0, False, True), False)
     ablation(run, plan, [folder], threads)

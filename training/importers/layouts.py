@@ -19,7 +19,9 @@ class Layout:
 
 LAYOUTS: Final[dict[str, Layout]] = {
     "verse": Layout("VerSe'19/'20, any layout, with a grade list if there is one", verse.read),
-    "wei2022": Layout("the paper's data set: CTs, masks, annotation.yaml", wei2022.read),
+    "wei2022": Layout(
+        "the paper's data set: CTs, masks, annotation.yaml; or its processed crops", wei2022.read
+    ),
     "dicom": Layout(
         "a folder of DICOM with a CSV (study,series,level,grade[,x,y,z]), DICOM SEG or both", dicom_csv.read
     ),

@@ -4,25 +4,27 @@ The original form: CTs, masks in VerSe's numbering (the same name with ``_seg``,
 ``mask`` or ``masks``) and ``annotation.yaml`` = ``{CT file: {'label': 'grade'}}``. If lists
 ``train_file_list*.yaml`` and ``test_file_list*.yaml`` lie beside it, their split is taken over, by CT.
 
-The processed form (``img/ID_LABEL_GRADE.nii.gz``: every vertebra zoomed to 128 pixels) has lost its scale in
-mm and its neighbours, which is what Faintline's grader looks at; it is refused with these words.
+The processed form: ``img/ID_LABEL_GRADE.nii.gz``, every vertebra zoomed to 128 pixels, its mask under the
+same name in ``seg``. It has lost its scale in mm and its neighbours, which is what Faintline's grader looks
+at, so it serves the paper's own network alone (recipe ``wei2022_se_resnet50``).
 """
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
 from inference.levels import VERSE_LABELS
-from training.cases import Case, Gathered, Mark, grade_of_text, level_of_text
+from training.cases import BoxFile, Case, Gathered, Mark, grade_of_text, level_of_text
 from training.errors import Problem
 from training.importers.source import Source
 from training.samples import Purpose
 
 MASK_FOLDERS: Final = frozenset({"seg", "mask", "masks", "label", "labels"})
-PROCESSED: Final = (
-    "holds the processed crops alone: they have lost their scale in mm and their neighbours; "
-    "import original_dataset.zip (CTs, masks, annotation.yaml) instead"
+BOX_NOTE: Final = (
+    "processed crops have lost their scale in mm and their neighbours: only the recipe wei2022_se_resnet50 "
+    "can use them; for Faintline's own grader import original_dataset.zip (CTs, masks, annotation.yaml)"
 )
 
 
@@ -31,9 +33,10 @@ def read(source: Source) -> Gathered:
     problems: list[Problem] = []
     annotations = source.grades or next(iter(source.folder.rglob("annotation.yaml")), None)
     if annotations is None:
-        processed = any(path.is_dir() and path.name == "img" for path in source.folder.rglob("img"))
-        text = PROCESSED if processed else "holds no annotation.yaml"
-        return _gathered([], [Problem(str(source.folder), text)])
+        boxes = next((path for path in sorted(source.folder.rglob("img")) if path.is_dir()), None)
+        if boxes is not None:
+            return _read_boxes(source.folder, boxes)
+        return _gathered([], [Problem(str(source.folder), "holds neither annotation.yaml nor a folder img")])
     values = _mapping(annotations, problems)
     files = sorted(source.folder.rglob("*.nii*"))
     masks = {_key(path.name): path for path in files if _is_mask(path)}
@@ -54,8 +57,35 @@ def read(source: Source) -> Gathered:
     return _gathered(cases, problems)
 
 
-def _gathered(cases: list[Case], problems: list[Problem]) -> Gathered:
-    return Gathered("Wei et al. 2022", "CC BY-SA 4.0", tuple(cases), tuple(problems))
+def _read_boxes(folder: Path, images: Path) -> Gathered:
+    """The processed form: one case for each CT."""
+    problems: list[Problem] = []
+    boxes: dict[str, list[BoxFile]] = defaultdict(list)
+    for image in sorted(images.glob("*.nii*")):
+        study, _, words = _key(image.name).rpartition("_")
+        study, _, label = study.rpartition("_")
+        mask = images.with_name("seg") / image.name
+        grade = grade_of_text(words)
+        if not study or not label.isdigit() or int(label) not in VERSE_LABELS:
+            problems.append(Problem(str(image), "is not named IMAGE_LABEL_GRADE with a vertebra's label"))
+        elif grade is None:
+            problems.append(Problem(str(image), f"the grade {words!r} in its name is not 0, 1, 2 or 3"))
+        elif not mask.is_file():
+            problems.append(Problem(str(image), f"has no mask {mask}"))
+        else:
+            boxes[study].append(BoxFile(image, mask, int(label), int(grade)))
+    if not boxes and not problems:
+        problems.append(Problem(str(images), "holds no IMAGE_LABEL_GRADE.nii.gz"))
+    purposes = _listed(folder, problems)
+    cases = [
+        Case(study, study, (), purpose=purposes.get(study), box_files=tuple(own))
+        for study, own in boxes.items()
+    ]
+    return _gathered(cases, problems, BOX_NOTE)
+
+
+def _gathered(cases: list[Case], problems: list[Problem], *notes: str) -> Gathered:
+    return Gathered("Wei et al. 2022", "CC BY-SA 4.0", tuple(cases), tuple(problems), notes)
 
 
 def _mapping(path: Path, problems: list[Problem]) -> dict[str, Any]:
@@ -98,11 +128,24 @@ def _listed(folder: Path, problems: list[Problem]) -> dict[str, Purpose]:
         ("test_file_list*.yaml", Purpose.TEST),
     ):
         for path in sorted(folder.rglob(pattern)):
-            for name in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
+            for name in _names(path, problems):
                 image = "_".join(_key(str(name)).split("_")[:-2])
                 if split.setdefault(image, purpose) != purpose:
                     problems.append(Problem(str(path), f"CT {image} is in the other list too"))
     return split
+
+
+def _names(path: Path, problems: list[Problem]) -> list[Any]:
+    """The file names of a list, which the paper's code writes as a list or as a dictionary's keys."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    except (OSError, ValueError, yaml.YAMLError):
+        problems.append(Problem(str(path), "is no readable YAML"))
+        return []
+    if not isinstance(values, list | dict):
+        problems.append(Problem(str(path), "is no list of file names"))
+        return []
+    return list(values)
 
 
 def _is_mask(path: Path) -> bool:

@@ -1,13 +1,14 @@
 """The other layouts: what they hold becomes cases, what is wrong becomes a problem with file and line."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
-from annotated_spines import write_dicom_study, write_pair, write_segmentation
+from annotated_spines import write_boxes, write_dicom_study, write_pair, write_segmentation
 from spine_cases import LEVELS, centre_mm, ct_headers, study_of
 
 from inference.bundle import load_bundle
@@ -15,7 +16,7 @@ from inference.findings import Grade
 from inference.levels import LEVELS as LEVELS_OF_ALL
 from training.annotated import FaultyCaseError
 from training.importers import LAYOUTS, Source
-from training.preparing import prepare
+from training.preparing import Extras, prepare
 from training.recipe import read_recipe
 from training.samples import UNGRADED, Purpose
 from training.segmentation import read_segmentation
@@ -63,10 +64,32 @@ def test_wrong_grades_and_missing_files_of_the_papers_set_are_problems(tmp_path:
     assert "18.nii.gz: this CT is not in the folder" in said
 
 
-def test_the_papers_processed_crops_are_refused_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "img").mkdir()
-    (problem,) = LAYOUTS["wei2022"].read(Source(tmp_path)).problems
-    assert "original_dataset.zip" in problem.what
+def test_the_papers_processed_crops_are_read_by_ct_with_their_split(tmp_path: Path) -> None:
+    write_boxes(tmp_path, {"7": {20: 2, 21: 0}, "scan_8": {22: 1}})
+    (tmp_path / "train_file_list.a.yaml").write_text("- 7_20_2.nii.gz\n- 7_21_0.nii.gz\n")
+    (tmp_path / "test_file_list.a.yaml").write_text("{scan_8_22_1.nii.gz: 1}\n")
+    gathered = LAYOUTS["wei2022"].read(Source(tmp_path))
+    assert not gathered.problems
+    assert any("lost their scale" in note for note in gathered.notes)
+    found = {
+        case.study: (case.purpose, [(b.label, b.grade) for b in case.box_files]) for case in gathered.cases
+    }
+    assert found == {
+        "7": (Purpose.TRAINING, [(20, 2), (21, 0)]),
+        "scan_8": (Purpose.TEST, [(22, 1)]),
+    }
+
+
+def test_what_is_wrong_with_processed_crops_names_the_file(tmp_path: Path) -> None:
+    write_boxes(tmp_path, {"7": {20: 2}})
+    for name in ("7_20_4", "7_99_1", "plain"):
+        (tmp_path / "img" / f"{name}.nii.gz").write_bytes(b"")
+    shutil.copy(tmp_path / "img" / "7_20_2.nii.gz", tmp_path / "img" / "7_21_1.nii.gz")
+    said = {Path(p.where).name: p.what for p in LAYOUTS["wei2022"].read(Source(tmp_path)).problems}
+    assert "'4'" in said["7_20_4.nii.gz"]
+    assert "IMAGE_LABEL_GRADE" in said["7_99_1.nii.gz"]
+    assert "IMAGE_LABEL_GRADE" in said["plain.nii.gz"]
+    assert "no mask" in said["7_21_1.nii.gz"]
 
 
 def test_totalsegmentators_numbering_is_not_taken_for_verses(tmp_path: Path) -> None:
@@ -76,7 +99,7 @@ def test_totalsegmentators_numbering_is_not_taken_for_verses(tmp_path: Path) -> 
     numbered = sitk.ChangeLabel(sitk.Cast(image, sitk.sitkUInt8), {19: 32, 20: 31, 21: 30, 22: 29})
     sitk.WriteImage(numbered, str(path))
     (case,) = LAYOUTS["totalsegmentator"].read(Source(tmp_path)).cases
-    prepared = prepare(case, read_recipe().grader, load_bundle(), 2, np.random.default_rng(0))
+    prepared = prepare(case, read_recipe().grader, load_bundle(), Extras(2), np.random.default_rng(0))
     assert prepared.torso is not None
     assert [LEVELS_OF_ALL[level] for level in prepared.torso.levels] == ["T12", "L1", "L2", "L3"]
     assert set(prepared.virtual[0].grade) > {UNGRADED}
@@ -86,7 +109,7 @@ def test_totalsegmentators_numbering_is_not_taken_for_verses(tmp_path: Path) -> 
 def test_a_real_mask_of_another_size_than_its_ct_is_refused(real_data: Path) -> None:
     (case,) = LAYOUTS["totalsegmentator"].read(Source(real_data / "labelled/totalsegmentator_example")).cases
     with pytest.raises(FaultyCaseError, match="30 × 101 × 122 voxels, its CT has 112"):
-        prepare(case, read_recipe().grader, load_bundle(), 0, np.random.default_rng(0))
+        prepare(case, read_recipe().grader, load_bundle(), Extras(), np.random.default_rng(0))
 
 
 HEADER = "study,series,level,grade,x,y,z\n"
