@@ -57,8 +57,8 @@ def ablate(
 ) -> list[Fit]:  # fmt: skip
     """Fit and measure every recipe with every seed; ``watch`` hears of each fit's steps."""
     fits = []
-    for name, recipe in recipes.items():
-        for seed in seeds:
+    for seed in seeds:
+        for name, recipe in recipes.items():
             kept = folder / f"{name}-{seed}.json"
             if kept.is_file():
                 fits.append(Fit(**json.loads(kept.read_text(encoding="utf-8"))))
@@ -97,7 +97,7 @@ def _trained(
     if recipe.grader.sees_boxes:
         boxed = fit_box_grader(recipe, sources.training_boxes(), folder, watch)
         return lambda purpose: [(data, judge_boxes(boxed, own)) for data, own in sources.boxes(purpose)]
-    network = fit_grader(recipe, sources.training_crops(), folder, watch=watch)
+    network = fit_grader(recipe, sources.training_crops(recipe.grader.spines), folder, watch=watch)
     calibration, cuts = calibrated(network, sources)
     return lambda purpose: [
         (sample.data, one) for sample, one in judged_tests(network, sources, calibration, cuts, purpose)

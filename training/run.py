@@ -103,7 +103,7 @@ def fit_network(
         return
     validation = sources.crops(Purpose.VALIDATION)
     fit_grader(
-        recipe, sources.training_crops(), folder, start.grader if start else None, watch,
+        recipe, sources.training_crops(recipe.grader.spines), folder, start.grader if start else None, watch,
         _validation(together(validation)) if validation else None, crew,
     )  # fmt: skip
 
