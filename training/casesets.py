@@ -29,7 +29,7 @@ from training.samples import (
     box_grade,
     join_crops,
     load_shard,
-    load_torsos,
+    load_torso,
     save_box,
     save_crops,
     save_torso,
@@ -238,9 +238,14 @@ def load_set_crops(
     return join_crops(shards), np.array(patients)
 
 
-def load_set_torsos(one: CaseSet, purpose: Purpose) -> list[Torso]:
-    """The torsos of one split."""
-    return load_torsos(one.folder / "torsos" / purpose.name.lower())
+def load_set_torsos(one: CaseSet, purpose: Purpose) -> list[tuple[Torso, str]]:
+    """The torsos of one split, each with its patient."""
+    return [
+        (load_torso(one.folder / name), study.patient)
+        for study in one.of(purpose)
+        for name in sorted(study.files)
+        if name.startswith("torsos/")
+    ]
 
 
 def _digest(path: Path) -> str:

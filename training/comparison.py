@@ -10,7 +10,8 @@ import numpy as np
 from inference.bundle import Bundle
 from training.casesets import CaseSet, load_set_crops, load_set_torsos
 from training.errors import NotPromotedError
-from training.evaluate import judge, localiser_figures, torso_peaks
+from training.evaluate import judge
+from training.localising import localiser_figures, locate, torso_peaks
 from training.metrics import FIGURES, REPLICATES, Judged, figures_of, measure
 from training.samples import BoxFiles, Purpose, Torso, join_boxes
 from training.sources import Sample, Sources, together
@@ -104,7 +105,7 @@ def compare(
         raise NotPromotedError(f"the case sets hold no {purpose.name.lower()} vertebra to compare on")
     sample = together(samples)
     both = [_judged(bundle, sample) for bundle in (current, candidate)]
-    torsos = [torso for one in sets for torso in load_set_torsos(one, purpose)]
+    torsos = [pair for one in sets for pair in load_set_torsos(one, purpose)]
     localiser = (_localised(current, torsos), _localised(candidate, torsos)) if torsos else None
     rows = tuple(_rows(*both))
     return Comparison(len(both[0].true), len(np.unique(both[0].study)), rows, localiser)
@@ -168,8 +169,14 @@ def _rows(current: Judged, candidate: Judged) -> list[Row]:
     return rows
 
 
-def _localised(bundle: Bundle, torsos: list[Torso]) -> dict[str, Any]:
+def _localised(bundle: Bundle, torsos: list[tuple[Torso, str]]) -> dict[str, Any]:
     voxel_mm = bundle.localiser.shape.voxel_mm
     cuts = bundle.card.operating_point
-    peaks = [torso_peaks(bundle.localiser, torso, voxel_mm) for torso in torsos]
-    return localiser_figures(peaks, torsos, voxel_mm, cuts.centre, cuts.level_temperature)
+    located = [
+        locate(
+            torso_peaks(bundle.localiser, torso, voxel_mm), torso, voxel_mm, cuts.centre,
+            cuts.level_temperature,
+        )
+        for torso, _ in torsos
+    ]  # fmt: skip
+    return localiser_figures(located, [patient for _, patient in torsos])

@@ -1,4 +1,4 @@
-"""A trained network and held-out samples in, figures per vertebra out."""
+"""A trained grader and held-out crops in, its calibration and figures per vertebra out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,26 +6,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment, minimize
+from scipy.optimize import minimize
 
 from inference.card import GradeCalibration
 from inference.findings import Heights
 from inference.grading import grade_of, probabilities
 from inference.heights import Measured, height_losses
 from inference.levels import LEVELS
-from inference.model import Grader, Localiser, as_input, device_of
-from inference.numbering import Chain, Peak, number_chain
-from inference.spine import draw_maps, find_peaks
+from inference.model import Grader, as_input, device_of
 from training.metrics import Judged, auc, calibration_error, confusion
-from training.samples import UNGRADED, Crops, Torso
+from training.samples import UNGRADED, Crops
 
 Array = NDArray[np.float64]
 
 INTERVAL_SHARE = 0.9
 """How many height losses lie within the interval that is reported with them."""
-
-MATCH_MM = 12.0
-"""A point this near to a vertebra's centre has found it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,69 +156,3 @@ def grader_figures(
     }
     rounded = {name: round(value, 4) for name, value in figures.items()}
     return rounded | {"vertebrae": len(crops), "confusion_true_by_found": table.tolist()}
-
-
-def torso_peaks(network: Localiser, torso: Torso, voxel_mm: float) -> list[Peak]:
-    """The localiser's peaks in one torso, placed in mm from its first voxel."""
-    affine = np.array([[0, 0, voxel_mm, 0], [0, voxel_mm, 0, 0], [voxel_mm, 0, 0, 0], [0, 0, 0, 1.0]])
-    return find_peaks(draw_maps([torso.hu], affine, network))
-
-
-def localiser_figures(
-    peaks: list[list[Peak]], torsos: list[Torso], voxel_mm: float, threshold: float, temperature: float
-) -> dict[str, float | int]:
-    """Found, missed and false points, level accuracy and distance, after the chain, over all torsos."""
-    found = true = false = named = right = 0
-    distances: list[float] = []
-    for points, torso in zip(peaks, torsos, strict=True):
-        chain = number_chain(points, threshold, temperature)
-        pairs, distance = match(chain, torso, voxel_mm)
-        distances += distance
-        found += len(pairs)
-        true += len(torso.levels)
-        false += (len(chain.peaks) if chain else 0) - len(pairs)
-        if chain:
-            named += len(pairs)
-            right += sum(chain.levels[own] == torso.levels[other] for own, other in pairs)
-    return {
-        "torsos": len(torsos),
-        "vertebrae": true,
-        "found": found,
-        "false_points": false,
-        "level_right_share": round(float(right) / max(1, named), 4),
-        "identification_rate": round(float(right) / max(1, true), 4),
-        "mean_distance_mm": round(float(np.mean(distances)) if distances else 0.0, 2),
-    }
-
-
-def level_temperature(
-    peaks: list[list[Peak]], torsos: list[Torso], voxel_mm: float, threshold: float
-) -> float:
-    """The temperature at which the posterior of the true numbering is likeliest, over validation torsos.
-
-    Never below 2: real spines are not as regular as drawn ones, and neighbours share their evidence.
-    """
-    candidates = np.geomspace(2, 32, 9)
-    cost = np.zeros(len(candidates))
-    for points, torso in zip(peaks, torsos, strict=True):
-        for number, temperature in enumerate(candidates):
-            chain = number_chain(points, threshold, float(temperature))
-            pairs, _ = match(chain, torso, voxel_mm)
-            if chain is None or not pairs:
-                continue
-            right = np.mean([chain.levels[own] == torso.levels[other] for own, other in pairs]) > 0.5
-            likelihood = chain.confidence if right else 1 - chain.confidence
-            cost[number] -= np.log(np.clip(likelihood, 1e-6, 1))
-    return round(float(candidates[int(cost.argmin())]), 3)
-
-
-def match(chain: Chain | None, torso: Torso, voxel_mm: float) -> tuple[list[tuple[int, int]], list[float]]:
-    """Pairs (chain index, torso index) nearer than ``MATCH_MM``, with their distances."""
-    if chain is None or not len(torso.centres):
-        return [], []
-    own = np.array([peak.centre_mm for peak in chain.peaks])
-    true = torso.centres[:, ::-1] * voxel_mm
-    distance = np.linalg.norm(own[:, None] - true[None], axis=2)
-    rows, columns = linear_sum_assignment(distance)
-    near = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if distance[i, j] <= MATCH_MM]
-    return near, [float(distance[i, j]) for i, j in near]

@@ -209,9 +209,16 @@ VERTEBRA_FIGURES: Final[dict[str, Figure]] = {
 }
 
 STUDY_FIGURES: Final[dict[str, Figure]] = {
+    "study sensitivity, grade 1 or more": _of(sensitivity, 1),
     "study sensitivity, grade 2 or more": _of(sensitivity, 2),
+    "study specificity, grade 1 or more": _of(specificity, 1),
     "study specificity, grade 2 or more": _of(specificity, 2),
+    "study sensitivity at 99 % specificity, grade 2 or more": _of(sensitivity_at, 2),
+    "study macro-F1, highest grade": macro_f1,
+    "study AUROC, grade 1 or more": _of(auroc, 1),
     "study AUROC, grade 2 or more": _of(auroc, 2),
+    "study quadratic kappa, highest grade": quadratic_kappa,
+    "study calibration error, grade 2 or more": _of(calibration, 2),
 }
 
 FIGURES: Final = (*VERTEBRA_FIGURES, *STUDY_FIGURES)

@@ -22,11 +22,9 @@ from training.evaluate import (
     grade_crops,
     grader_figures,
     judge,
-    level_temperature,
-    localiser_figures,
-    torso_peaks,
 )
 from training.fit import build_grader, build_localiser, fit_grader, fit_localiser
+from training.localising import level_temperature, localiser_figures, locate, torso_peaks
 from training.metrics import Judged, figures_of, measure
 from training.recipe import Recipe, read_recipe, recipe_path, save_recipe
 from training.samples import UNGRADED, Crops, Purpose
@@ -89,7 +87,7 @@ def fit_network(
     """Train the network of that name, from a bundle's weights if one is given, with the crew's help."""
     folder = sources.run / network
     if network == "localiser":
-        torsos = [torso for _, own in sources.torsos(Purpose.TRAINING) for torso in own]
+        torsos = [torso for one in sources.torsos(Purpose.TRAINING) for torso in one.torsos]
         if not torsos:
             raise CaseSetError(
                 f"{sources.run}: no torsos to train on: `faintline-train draw`, or sets with masks"
@@ -230,14 +228,17 @@ def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     steps = _restore(sources.run / "localiser", network)
     network.to(best_device()).eval()
     voxel_mm = recipe.localiser.voxel_mm
-    validation = [torso for _, own in sources.torsos(Purpose.VALIDATION) for torso in own]
+    validation = [torso for one in sources.torsos(Purpose.VALIDATION) for torso in one.torsos]
     peaks = [torso_peaks(network, torso, voxel_mm) for torso in validation]
     temperature = level_temperature(peaks, validation, voxel_mm, CENTRE_CUT)
     part: dict[str, Any] = {"localiser_steps": steps, "level_temperature": temperature, "localiser_tests": []}
-    for data, test in sources.torsos(Purpose.TEST):
-        peaks = [torso_peaks(network, torso, voxel_mm) for torso in test]
-        measured = localiser_figures(peaks, test, voxel_mm, CENTRE_CUT, temperature)
-        part["localiser_tests"].append({"data": data, "localiser": measured})
+    for test in sources.torsos(Purpose.TEST):
+        located = [
+            locate(torso_peaks(network, torso, voxel_mm), torso, voxel_mm, CENTRE_CUT, temperature)
+            for torso in test.torsos
+        ]
+        measured = localiser_figures(located, test.patient)
+        part["localiser_tests"].append({"data": test.data, "localiser": measured})
     return part
 
 

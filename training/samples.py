@@ -136,7 +136,12 @@ def box_grade(path: Path) -> int:
 
 def load_torsos(folder: Path) -> list[Torso]:
     """Every torso cached in ``folder``, in the order they were drawn."""
-    return [Torso(**load_file(path)) for path in sorted(folder.glob("*.safetensors"))]
+    return [load_torso(path) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def load_torso(path: Path) -> Torso:
+    """The torso of one file."""
+    return Torso(**load_file(path))
 
 
 def save_crops(crops: Crops, path: Path) -> None:

@@ -41,6 +41,15 @@ class Sample:
     patient: NDArray[np.str_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TorsoSample:
+    """Torsos of one origin, and the patient of each."""
+
+    data: str
+    torsos: tuple[Torso, ...]
+    patient: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where a run's samples lie: its own folder (the phantom's), and case sets."""
@@ -101,11 +110,16 @@ class Sources:
             )
         return join_boxes(parts)
 
-    def torsos(self, purpose: Purpose) -> list[tuple[str, list[Torso]]]:
+    def torsos(self, purpose: Purpose) -> list[TorsoSample]:
         """The torsos of every origin that has some."""
-        found = [(PHANTOM_TORSOS, load_torsos(samples_folder(self.run, "torsos", purpose)))]
-        found += [(f"{one.data} ({one.folder.name})", load_set_torsos(one, purpose)) for one in self.sets]
-        return [(data, torsos) for data, torsos in found if torsos]
+        drawn = load_torsos(samples_folder(self.run, "torsos", purpose))
+        patients = tuple(f"phantom {number}" for number in range(len(drawn)))
+        found = [TorsoSample(PHANTOM_TORSOS, tuple(drawn), patients)]
+        for one in self.sets:
+            pairs = load_set_torsos(one, purpose)
+            torsos, owners = tuple(torso for torso, _ in pairs), tuple(patient for _, patient in pairs)
+            found.append(TorsoSample(f"{one.data} ({one.folder.name})", torsos, owners))
+        return [sample for sample in found if sample.torsos]
 
 
 def open_sources(run: Path, folders: Sequence[Path]) -> Sources:

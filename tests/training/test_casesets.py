@@ -35,7 +35,8 @@ def test_virtual_spines_and_torsos_come_with_it(case_set: CaseSet) -> None:
     loaded = load_set_crops(case_set, Purpose.TRAINING, "virtual")
     assert loaded is not None
     assert (loaded[0].grade[loaded[0].raw_loss >= 0.4] == 3).all()
-    for torso in load_set_torsos(case_set, Purpose.TRAINING):
+    for torso, patient in load_set_torsos(case_set, Purpose.TRAINING):
+        assert patient in {study.patient for study in case_set.studies}
         assert torso.levels.tolist() == [18, 19, 20, 21]
         for centre, level in zip(torso.centres, torso.levels, strict=True):
             assert torso.body[tuple(np.round(centre).astype(int))] == level + 1
