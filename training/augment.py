@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.model import as_input
+from training.phantom.paint import UNNAMED
 from training.recipe import GraderRecipe, LocaliserRecipe
 from training.samples import Crops, Torso
 
@@ -76,7 +77,7 @@ def _view(
         as_input(torch.from_numpy(hu.copy()).clamp(-1024, 3071)),
         torch.from_numpy(heat.copy()),
         (named > 0).float(),
-        named - 1,
+        torch.where(named == UNNAMED, -1, named - 1),
     )
 
 

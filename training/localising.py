@@ -11,6 +11,7 @@ from inference.model import Localiser
 from inference.numbering import Chain, Peak, number_chain
 from inference.spine import draw_maps, find_peaks
 from training.metrics import REPLICATES
+from training.phantom.paint import UNNAMED
 from training.samples import Torso
 
 MATCH_MM = 12.0
@@ -19,10 +20,18 @@ MATCH_MM = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """What was found in one torso: vertebrae it has, points on one of them, points on none, points with the
-    right level, distances (mm) of the found ones."""
+    """What was found in one torso.
+
+    Attributes
+    ----------
+    true, nameable : vertebrae it has, and those that have one of ``LEVELS``
+    found, false : points on one of them, and on none
+    right : points with the right level
+    distances_mm : of the found ones
+    """
 
     true: int
+    nameable: int
     found: int
     false: int
     right: int
@@ -43,7 +52,8 @@ def locate(
     pairs, distances = match(chain, torso, voxel_mm)
     count = len(chain.peaks) if chain else 0
     right = sum(chain.levels[own] == torso.levels[other] for own, other in pairs) if chain else 0
-    return Located(len(torso.levels), len(pairs), count - len(pairs), right, tuple(distances))
+    nameable = int((torso.levels != UNNAMED).sum())
+    return Located(len(torso.levels), nameable, len(pairs), count - len(pairs), right, tuple(distances))
 
 
 def localiser_figures(located: Sequence[Located], patient: Sequence[str]) -> dict[str, Any]:
@@ -79,8 +89,12 @@ def _interval(drawn: list[float]) -> str:
     return f"{low:.3f} to {high:.3f}"
 
 
-def _of_vertebrae(count: Callable[[Located], int]) -> Callable[[Sequence[Located]], float]:
-    return lambda located: sum(map(count, located)) / max(1, sum(one.true for one in located))
+def _found(located: Sequence[Located]) -> float:
+    return sum(one.found for one in located) / max(1, sum(one.true for one in located))
+
+
+def _identified(located: Sequence[Located]) -> float:
+    return sum(one.right for one in located) / max(1, sum(one.nameable for one in located))
 
 
 def _level_right(located: Sequence[Located]) -> float:
@@ -89,7 +103,7 @@ def _level_right(located: Sequence[Located]) -> float:
 
 def _flawless(located: Sequence[Located]) -> float:
     """Studies in which every vertebra is found and rightly named, and nothing else."""
-    whole = [one.right == one.true and not one.false for one in located]
+    whole = [one.right == one.nameable and one.found == one.true and not one.false for one in located]
     return float(np.mean(whole)) if whole else 0.0
 
 
@@ -99,9 +113,9 @@ def _distance(located: Sequence[Located]) -> float:
 
 
 SHARES: dict[str, Callable[[Sequence[Located]], float]] = {
-    "found_share": _of_vertebrae(lambda one: one.found),
+    "found_share": _found,
     "level_right_share": _level_right,
-    "identification_rate": _of_vertebrae(lambda one: one.right),
+    "identification_rate": _identified,
     "flawless_study_share": _flawless,
     "mean_distance_mm": _distance,
 }

@@ -32,9 +32,9 @@ class Torso:
     Attributes
     ----------
     hu : int16 (Z, Y, X)
-    body : uint8 (Z, Y, X), 0 or 1 + the index in ``LEVELS`` of the vertebral body there
+    body : uint8 (Z, Y, X), 0 or 1 + the index in ``LEVELS`` of the vertebral body there; 255 as below
     centres : float32 (N, 3), index (z, y, x) of each body's centre
-    levels : uint8 (N,), index in ``LEVELS``
+    levels : uint8 (N,), index in ``LEVELS``; 255 (``phantom.paint.UNNAMED``) where none of them is right
     """
 
     hu: NDArray[np.int16]

@@ -31,10 +31,14 @@ from training.phantom import (
     grid_over,
     render,
 )
+from training.phantom.paint import UNNAMED
 from training.recipe import GraderRecipe, Recipe
 from training.samples import Crops, Purpose, Torso, save_crops, save_torso
 
 Array = NDArray[np.float64]
+
+SIXTH_LUMBAR_SHARE = 0.04
+"""How many torsos have an L6; of people some one in twenty-five has a transitional vertebra of that kind."""
 
 MARGIN_MM = 4.0
 """A vertebra is a sample only where the scan reaches so far beyond its six points."""
@@ -85,7 +89,8 @@ def draw_torso(voxel_mm: float, rng: np.random.Generator) -> Torso:
     """Draw one scene and render it on the localiser's grid."""
     kinds = (SceneKind.TORSO, SceneKind.HEAD, SceneKind.LEGS)
     kind = kinds[rng.choice(3, p=[0.9, 0.06, 0.04])]
-    scene = _sometimes_denser(draw_scene(SceneOptions(kind=kind), rng), rng)
+    options = SceneOptions(kind=kind, sixth_lumbar_share=SIXTH_LUMBAR_SHARE)
+    scene = _sometimes_denser(draw_scene(options, rng), rng)
     acquisition = draw_acquisition(rng)
     # At this voxel size most of the noise and of the point spread is averaged away.
     coarse = replace(acquisition, noise_hu=acquisition.noise_hu / 3, sharpening=0.0, blur_mm=0.5)
@@ -117,7 +122,8 @@ def _inside(truth: VertebraTruth, grid: Grid) -> bool:
 
 
 def _level_numbers(truths: list[VertebraTruth]) -> NDArray[np.uint8]:
-    return np.array([LEVELS.index(truth.level) for truth in truths], np.uint8)
+    numbers = [LEVELS.index(one.level) if one.level in LEVELS else UNNAMED for one in truths]
+    return np.array(numbers, np.uint8)
 
 
 def draw_crops(options: SceneOptions, recipe: GraderRecipe, rng: np.random.Generator) -> Crops:

@@ -32,7 +32,7 @@ def test_found_false_and_misnamed_points_are_told_apart() -> None:
 
 
 def test_intervals_are_over_patients() -> None:
-    good, bad = Located(10, 10, 0, 10, (1.0,) * 10), Located(10, 5, 5, 0, (5.0,) * 5)
+    good, bad = Located(10, 10, 10, 0, 10, (1.0,) * 10), Located(10, 10, 5, 5, 0, (5.0,) * 5)
     alike = localiser_figures([good] * 4, ["a", "b", "c", "d"])
     assert alike["identification_rate_interval"] == "1.000 to 1.000"
     mixed = localiser_figures([good, good, bad, bad], ["a", "a", "b", "b"])

@@ -79,15 +79,26 @@ def draw_body(level: str, build: Build, variant: Variant, rng: np.random.Generat
             smooth_field(rng, 5) * (0.2 + variant.rough_mm) * build.stature + tilt * plate_lattice()[0] * sign
         )
         plates.append(sign * (rim / 2 + 0.1 * depth - 2 * part * depth * dish * 0.5) + rough)
+    plates[1] = plates[1] + variant.bow_mm * _bow()
+    width = size.width_mm / 2 * girth * np.clip(rng.normal(1, 0.025), 0.94, 1.06)
     return Body(
-        half_width_mm=float(size.width_mm / 2 * girth * np.clip(rng.normal(1, 0.025), 0.94, 1.06)),
-        half_depth_mm=float(size.depth_mm / 2 * girth),
+        half_width_mm=float(width * variant.width),
+        half_depth_mm=float(size.depth_mm / 2 * girth * variant.depth),
         outline=_jittered_outline(source, rng),
         waist=float(np.clip(rng.normal(0.09, 0.025), 0.03, 0.15)),
         bulge=0.0,
         retropulsion_mm=0.0,
         superior_mm=plates[0].astype(np.float32),
         inferior_mm=plates[1].astype(np.float32),
+        cleft_mm=variant.cleft_mm,
+    )
+
+
+def _bow() -> Array:
+    """Two hollows side by side, 1 at their deepest (Cupid's bow: Dietz and Christensen 1976)."""
+    u, v = plate_lattice()
+    return np.asarray(
+        sum(np.exp(-((u - side) ** 2 + (v - 0.35) ** 2) / (2 * 0.2**2)) for side in (-0.42, 0.42))
     )
 
 

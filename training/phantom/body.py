@@ -19,6 +19,8 @@ PLATE_REACH = 1.35
 OUTER = 0.8
 """Anterior and posterior heights are taken at this share of the half depth."""
 EDGE_RADIUS_MM = 1.4
+CLEFT_OPENING = 0.25
+"""How much wider a cleft is at the end plates, as a share of the half width."""
 
 
 def plate_lattice() -> tuple[Array, Array]:
@@ -41,6 +43,8 @@ class Body:
     bulge : how much wider it is half-way up at the front and sides, as a crushed body is (share)
     retropulsion_mm : how far the upper posterior corner is pushed into the canal
     superior_mm, inferior_mm : float32 (33, 33), z of the end plates over `plate_lattice`
+    cleft_mm : half width of a cleft in the midline, which opens towards both end plates; 0 without one. The
+        end plates, and heights, are those beside it
     """
 
     half_width_mm: float
@@ -51,6 +55,7 @@ class Body:
     retropulsion_mm: float
     superior_mm: Array32
     inferior_mm: Array32
+    cleft_mm: float = 0.0
 
     def heights_mm(self) -> Array:
         """Anterior, middle and posterior height in the mid-sagittal plane."""
@@ -109,6 +114,9 @@ class Body:
             + np.hypot(np.maximum(a, 0), np.maximum(b, 0))
             - np.float32(EDGE_RADIUS_MM)
         )
+        if self.cleft_mm:
+            open_mm = np.float32(self.cleft_mm) + np.float32(CLEFT_OPENING * self.half_width_mm) * within**2
+            distance = np.maximum(distance, open_mm - np.abs(x))
         return distance.astype(np.float32), within.astype(np.float32)
 
 

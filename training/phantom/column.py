@@ -1,5 +1,6 @@
 """A random generator in; a whole spine, C1 to S1, placed and oriented in LPS mm, out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ MOST_KYPHOSIS_RAD = np.radians(22)
 """What all collapses together add at most; people with more of them lie propped up."""
 SACRAL_SLOPE_RAD = np.radians(38)
 """Tilt of S1's end plate in the source mesh."""
+L6 = "L6"
+"""A sixth lumbar vertebra: no network names it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,22 +74,37 @@ class Streams:
     geometry: np.random.Generator
     shape: np.random.Generator
     collapse: np.random.Generator
+    extra: np.random.Generator
 
 
 def draw_column(
-    streams: Streams, wanted: dict[str, float], variants: dict[str, Variant]
+    streams: Streams,
+    wanted: dict[str, float],
+    variants: dict[str, Variant],
+    step_scale: Sequence[float],
+    sixth_lumbar: bool = False,
 ) -> tuple[Placed, ...]:
-    """Draw the spine; ``wanted`` gives the raw loss of the levels that collapse."""
+    """Draw the spine; ``wanted`` gives the raw loss of the levels that collapse.
+
+    ``step_scale`` multiplies the distance of each body to the next one below; ``sixth_lumbar`` puts one more
+    vertebra, L6, between L5 and the sacrum.
+    """
     steps = draw_steps(streams.geometry, curvature=float(streams.geometry.uniform(0.7, 1.25)))
     stature = float(np.clip(np.linalg.norm(steps[7:23], axis=1).mean() / 28.1, 0.82, 1.18))
+    steps = steps * np.array(step_scale)[:, None]
     build = draw_build(stature, streams.shape)
     bodies = _draw_bodies(build, streams, wanted, variants)
-    lost, wedge = _lost_height(bodies, wanted)
+    names = list(LEVELS)
+    if sixth_lumbar:
+        names.insert(-1, L6)
+        bodies.insert(-1, draw_body("L5", build, PLAIN, streams.extra))
+        steps = np.insert(steps, -1, steps[-2] * streams.extra.uniform(0.93, 1.0), axis=0)
+    lost, wedge = _lost_height(names, bodies, wanted)
     centres = _stack(steps, lost, wedge)
-    axes = _orient(centres, streams.geometry)
+    axes = _orient(names, centres, streams.geometry)
     levels = shapes().levels.astype(int)
     placed = []
-    for i, level in enumerate(LEVELS):
+    for i, level in enumerate(names):
         candidates = np.flatnonzero(levels == min(i, 23))
         arch = int(streams.shape.choice(candidates))
         mirrored = bool(streams.shape.random() < 0.5)
@@ -113,13 +131,15 @@ def _draw_bodies(
     return bodies
 
 
-def _lost_height(bodies: list[Body | None], wanted: dict[str, float]) -> tuple[Array, Array]:
+def _lost_height(
+    names: Sequence[str], bodies: Sequence[Body | None], wanted: dict[str, float]
+) -> tuple[Array, Array]:
     """By how much each collapsed body shortens the spine (mm) and bends it (radians)."""
-    lost, wedge = np.zeros(len(LEVELS)), np.zeros(len(LEVELS))
-    for i, body in enumerate(bodies):
-        if LEVELS[i] in wanted and body is not None:
+    lost, wedge = np.zeros(len(names)), np.zeros(len(names))
+    for i, (level, body) in enumerate(zip(names, bodies, strict=True)):
+        if level in wanted and body is not None:
             a, _, p = body.heights_mm()
-            size = SIZES[LEVELS[i]]
+            size = SIZES[level]
             lost[i] = max(size.posterior_mm * (1 + size.wedge) / 2 - (a + p) / 2, 0)
             wedge[i] = np.arctan2(p - a - size.posterior_mm * (1 - size.wedge), 1.6 * body.half_depth_mm)
     return lost, wedge
@@ -140,12 +160,12 @@ def _stack(steps: Array, lost: Array, wedge: Array) -> Array:
     return np.asarray(stacked - stacked[LEVELS.index("L3")])
 
 
-def _orient(centres: Array, rng: np.random.Generator) -> list[Array]:
+def _orient(names: Sequence[str], centres: Array, rng: np.random.Generator) -> list[Array]:
     steps = -np.diff(centres, axis=0)
     units = steps / np.linalg.norm(steps, axis=1, keepdims=True)
     twist = np.gradient(np.gradient(centres[:, 0])) * 0.06
     axes = []
-    for i, level in enumerate(LEVELS):
+    for i, level in enumerate(names):
         above, below = units[max(i - 1, 0)], units[min(i, len(units) - 1)]
         superior = above + below
         if level == "S1":

@@ -21,6 +21,9 @@ from training.phantom.soft_tissue import paint_soft_tissue
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
+UNNAMED = 255
+"""Level of a vertebra that is none of ``LEVELS`` (L6): to be found, not to be named."""
+
 BODY_REACH_MM = (1.45, 1.45, 24.0)
 """Half extent of a body's box: in half widths, half depths, mm."""
 
@@ -142,7 +145,7 @@ def _paint(hu: Array32, scene: Scene, grid: Grid) -> None:
 
 
 def body_mask(scene: Scene, grid: Grid) -> NDArray[np.uint8]:
-    """0, or 1 + the index in ``LEVELS`` of the vertebral body at each voxel (C1, C2: a ball)."""
+    """0, or 1 + the index in ``LEVELS`` of the vertebral body at each voxel (C1, C2: a ball); L6 is 255."""
     mask = np.zeros(grid.shape, np.uint8)
     for vertebra in scene.vertebrae:
         box = _body_box(grid, vertebra)
@@ -152,7 +155,7 @@ def body_mask(scene: Scene, grid: Grid) -> NDArray[np.uint8]:
             inside = box.x**2 + box.y**2 + box.z**2 < 8.0**2
         else:
             inside = vertebra.body.distance_mm(box.x, box.y, box.z)[0] < 0
-        mask[box.slices][inside] = 1 + LEVELS.index(vertebra.level)
+        mask[box.slices][inside] = 1 + LEVELS.index(vertebra.level) if vertebra.level in LEVELS else UNNAMED
     return mask
 
 

@@ -11,6 +11,7 @@ from inference.findings import Heights
 from inference.heights import deformity
 from inference.levels import GRADED_LEVELS, LEVELS
 from training.phantom.column import GRADED, Placed, Streams, draw_column
+from training.phantom.congenital import congenital_features, draw_congenital
 from training.phantom.discs import Disc, draw_discs
 from training.phantom.look_alikes import Feature, Frame, draw_features
 from training.phantom.sacrum import Sacrum, draw_sacrum
@@ -45,6 +46,7 @@ class SceneOptions:
     fracture_share : share of the graded vertebrae for which a collapse is drawn, the same at every level
     band_shares : how the drawn collapses spread over `LOSS_BANDS` (sub-threshold, grade 1, 2, 3)
     look_alike_share : share of the vertebrae that carry a look-alike
+    sixth_lumbar_share : how likely a sixth lumbar vertebra, L6, lies between L5 and the sacrum
     wanted_loss : raw loss of named levels, beside the drawn ones: ``(("L1", 0.45), …)``
     """
 
@@ -53,12 +55,13 @@ class SceneOptions:
     fracture_share: float = 0.42
     band_shares: tuple[float, float, float, float] = (0.07, 0.31, 0.31, 0.31)
     look_alike_share: float = 0.3
+    sixth_lumbar_share: float = 0.0
     wanted_loss: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A torso, or the part of it within ``bounds_lps_mm``; every vertebra from C1 to S1 is described."""
+    """A torso, or the part of it within ``bounds_lps_mm``; all vertebrae from C1 to S1 are described."""
 
     kind: SceneKind
     vertebrae: tuple[Placed, ...]
@@ -93,11 +96,17 @@ class Bone:
 
 def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
     """Draw a scene; the same options and generator state give the same scene."""
-    geometry, shape, grade, collapse, looks, bone, trunk, bounds = rng.spawn(8)
+    geometry, shape, grade, collapse, looks, bone, trunk, bounds, rare, extra = rng.spawn(10)
     wanted = _draw_losses(options, grade)
-    variants = draw_variants(options.look_alike_share, looks)
-    placed = draw_column(Streams(geometry, shape, collapse), wanted, variants)
-    features = draw_features([_frame(p) for p in placed], options.look_alike_share, looks)
+    unusual = draw_congenital(options.look_alike_share, rare)
+    variants = draw_variants(options.look_alike_share, looks) | unusual.variants
+    sixth = bool(extra.random() < options.sixth_lumbar_share)
+    streams = Streams(geometry, shape, collapse, extra)
+    placed = draw_column(streams, wanted, variants, unusual.step_scale(), sixth)
+    frames = [_frame(p) for p in placed]
+    usual = draw_features(frames, options.look_alike_share, looks)
+    grown = congenital_features(frames, unusual, rare)
+    features = tuple((*own, *more) for own, more in zip(usual, grown, strict=True))
     names = [
         tuple(sorted({f.name for f in found} | ({p.variant.name} if p.variant else set())))
         for p, found in zip(placed, features, strict=True)
@@ -111,7 +120,7 @@ def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
         measure(placed, names),
         features,
         bones,
-        draw_discs(len(placed) - 1, bone),
+        unusual.discs(draw_discs(len(placed) - 1, bone)),
         draw_sacrum(bones[-1].trabecular_hu, bone),
         body,
         int(rng.integers(2**31)),
@@ -178,7 +187,7 @@ def _draw_bones(
     bones = []
     for vertebra, found in zip(placed, features, strict=True):
         haemangioma = any(f.name == "haemangioma" for f in found)
-        extra = 90 if LEVELS.index(vertebra.level) < 7 else 0
+        extra = 90 if vertebra.level in LEVELS[:7] else 0
         bones.append(
             Bone(
                 density + extra + float(rng.normal(0, 10)) - 70 * haemangioma,

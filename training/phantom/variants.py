@@ -21,12 +21,19 @@ class Variant:
     wedge : added to the ratio of anterior to posterior height
     height : times the norm
     rough_mm : added unevenness of the end plates
+    depth, width : times the norm
+    bow_mm : depth of two hollows in the lower end plate, beside the midline and behind the middle
+    cleft_mm : half width of a cleft from front to back, 0 without one
     """
 
     name: str
     wedge: float = 0.0
     height: float = 1.0
     rough_mm: float = 0.0
+    depth: float = 1.0
+    width: float = 1.0
+    bow_mm: float = 0.0
+    cleft_mm: float = 0.0
 
 
 PLAIN: Final = Variant("plain")
