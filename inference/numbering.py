@@ -3,6 +3,9 @@
 A hidden Markov model over (point, level): points along one spine are consecutive levels; the distance and
 direction of each step follow the geometry of real spines; the network's level scores name them. Points that
 fit no chain (pelvis, femur, skull) are left out, and a point may be missing where the step is long enough.
+
+Some spines have a thirteenth thoracic or a sixth lumbar vertebra, which have no name here. They are weighed
+against the usual numberings: where one of them is likely, no usual numbering is certain.
 """
 
 import json
@@ -35,6 +38,12 @@ TILT_SPREAD_DEGREES: Final = 25.0
 LEVEL_DOUBT: Final = 0.2
 """Share of the points whose level scores are taken to say nothing: some wrong ones must not break a chain."""
 
+EXTRA_VERTEBRAE: Final = (("T12", 0.01), ("L5", 0.04))
+"""After which level a spine may have one more, and how many spines do (T13; L6, or a lumbar S1)."""
+
+UNNAMED: Final = len(LEVELS)
+"""Stands for the level of such a vertebra."""
+
 LEAST_CHAIN: Final = 2
 """Fewer points than this are no spine."""
 
@@ -52,7 +61,8 @@ class Peak:
 class Chain:
     """One spine: its peaks cranial to caudal, their level indices, and the posterior of that numbering.
 
-    ``graded`` is, for each peak, the posterior of all numberings in which it is of a level that is graded.
+    ``graded`` is, for each peak, the posterior of all numberings in which it is of a level that is graded, or
+    is one more of that kind.
     """
 
     peaks: tuple[Peak, ...]
@@ -82,18 +92,26 @@ def number_chain(peaks: list[Peak], threshold: float, temperature: float) -> Cha
     if len(path) < LEAST_CHAIN:
         return None
     chosen = tuple(ordered[number] for number, _ in path)
-    steps = np.array([level for _, level in path])
-    shifts, scores = _numberings(chosen, steps)
-    posterior = softmax(scores / temperature, axis=1).mean(axis=0)
-    best = int(posterior.argmax())
-    levels = tuple(int(level) for level in steps + shifts[best])
-    is_graded = np.array([level in GRADED_LEVELS for level in LEVELS])
-    graded = is_graded[steps + shifts[:, None]].T @ posterior
+    steps = _consecutive([level for _, level in path])
+    if steps.max() - steps.min() >= len(LEVELS):
+        unknown = tuple(int(level) for level in np.clip(steps, 0, len(LEVELS) - 1))
+        return Chain(chosen, unknown, 0.0, tuple(float(LEVELS[n] in GRADED_LEVELS) for n in unknown))
+    numberings, prior = _numberings(steps)
+    scores = np.array([_score(chosen, named) for named in numberings]).T
+    posterior = softmax(scores / temperature + np.log(prior), axis=1).mean(axis=0)
+    usual = [number for number, named in enumerate(numberings) if (named != UNNAMED).all()]
+    best = max(usual, key=lambda number: float(posterior[number]))
+    levels = tuple(int(level) for level in numberings[best])
+    is_graded = np.array([*(level in GRADED_LEVELS for level in LEVELS), True])
+    graded = is_graded[np.array(numberings)].T @ posterior
     return Chain(chosen, levels, float(posterior[best]), tuple(float(share) for share in graded))
 
 
 def _best_path(peaks: list[Peak], threshold: float) -> list[tuple[int, int]]:
-    """Viterbi: the (peak, level) pairs of the best chain, cranial to caudal."""
+    """Viterbi: the (peak, level) pairs of the best chain, cranial to caudal.
+
+    A vertebra more than usual repeats the level above it.
+    """
     states = (len(peaks), len(LEVELS))
     gain = np.array([_log_odds(peak.score) - _log_odds(threshold) for peak in peaks])
     named = np.array([_level_log(peak).mean(axis=0) for peak in peaks])
@@ -107,6 +125,11 @@ def _best_path(peaks: list[Peak], threshold: float) -> list[tuple[int, int]]:
                 better = np.flatnonzero(reached > best[later, span:]) + span
                 best[later, better] = reached[better - span]
                 before[later, better] = np.stack([np.full(len(better), earlier), better - span], 1)
+            for after, share in EXTRA_VERTEBRAE:
+                extra = LEVELS.index(after)
+                again = best[earlier, extra] + _step_log(peaks[earlier], peak, 1)[extra] + np.log(share)
+                if again + gain[later] > best[later, extra]:
+                    best[later, extra], before[later, extra] = again + gain[later], (earlier, extra)
     number, level = np.unravel_index(int(best.argmax()), states)
     if best[number, level] <= 0:
         return []
@@ -128,17 +151,45 @@ def _step_log(upper: Peak, lower: Peak, span: int) -> Array:
     return np.asarray(np.maximum(log, -50.0))
 
 
-def _numberings(chain: tuple[Peak, ...], levels: NDArray[np.int64]) -> tuple[Array, Array]:
-    """All shifts of a chain's levels that stay within C1 to S1, and their log-scores by look."""
-    shifts = np.arange(-levels.min(), len(LEVELS) - levels.max())
-    level_logs = np.array([_level_log(peak) for peak in chain])
-    scores = np.zeros((level_logs.shape[1], len(shifts)))
-    for index, shift in enumerate(shifts):
-        named = levels + shift
-        scores[:, index] = level_logs[np.arange(len(chain)), :, named].sum(axis=0)
-        for upper, lower, start, end in zip(chain, chain[1:], named, named[1:], strict=False):
-            scores[:, index] += _step_log(upper, lower, int(end - start))[start]
-    return shifts, scores
+def _consecutive(levels: list[int]) -> NDArray[np.int64]:
+    """A path's levels with each repeated one counted: those above it are named one higher."""
+    counted = np.array(levels)
+    for number in range(1, len(levels)):
+        if levels[number] == levels[number - 1]:
+            counted[:number] -= 1
+    return counted
+
+
+def _numberings(levels: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], Array]:
+    """All shifts of a chain's levels within C1 to S1, each also with one vertebra more; and their priors.
+
+    A vertebra more is ``UNNAMED``; those above it are named one lower than without it.
+    """
+    shifted = [levels + shift for shift in range(-int(levels.min()), len(LEVELS) - int(levels.max()))]
+    found, prior = list(shifted), [1.0] * len(shifted)
+    for after, share in EXTRA_VERTEBRAE:
+        extra = LEVELS.index(after)
+        for named in shifted:
+            if named[0] < extra < named[-1] and extra in named:
+                found.append(np.where(named == extra, UNNAMED, named + (named < extra)))
+                prior.append(share)
+    return found, np.array(prior)
+
+
+def _score(chain: tuple[Peak, ...], named: NDArray[np.int64]) -> Array:
+    """Log-score of one numbering, by look: level scores, and the steps between named neighbours."""
+    known = named != UNNAMED
+    logs = np.array([_level_log(peak) for peak in chain])
+    ignorance = (~known).sum() * np.log(1 / len(LEVELS))
+    score = logs[known, :, named[known]].sum(axis=0) + ignorance
+    for upper, lower, start, end in zip(chain, chain[1:], named, named[1:], strict=False):
+        if UNNAMED not in (start, end):
+            score = score + _step_log(upper, lower, int(end - start))[start]
+        else:
+            # Its neighbours are as far away as those of the level beside it.
+            beside = min(int(start if end == UNNAMED else end), len(LEVELS) - 2)
+            score = score + _step_log(upper, lower, 1)[beside]
+    return np.asarray(score)
 
 
 def _level_log(peak: Peak) -> Array:

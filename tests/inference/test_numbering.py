@@ -1,6 +1,7 @@
 """Chains of points with known levels: named right, cleaned of what is no spine, or refused."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +34,7 @@ def test_any_run_of_levels_with_jittered_spacing_is_named_right(
     first: int, length: int, seed: int, scale: float
 ) -> None:
     last = min(24, first + length)
-    chain = number_chain(spine(first, last, np.random.default_rng(seed), 0.07, scale), 0.3, 1.0)
+    chain = number_chain(spine(first, last, np.random.default_rng(seed), 0.05, scale), 0.3, 1.0)
     assert chain is not None
     assert chain.levels == tuple(range(first, last + 1))
     assert chain.confidence > 0.9
@@ -96,3 +97,25 @@ def test_scattered_weak_points_are_no_spine() -> None:
 def test_one_point_is_no_spine() -> None:
     assert number_chain([Peak(np.zeros(3), 0.9, level_log(3, 0.9))], 0.3, 1.0) is None
     assert number_chain([], 0.3, 1.0) is None
+
+
+@pytest.mark.parametrize(("first", "after"), [("T9", "L5"), ("T6", "T12")])
+def test_one_vertebra_more_than_usual_leaves_the_numbering_unknown(first: str, after: str) -> None:
+    """Ribs name the upper vertebrae, the sacrum the lower ones, and there is one too many in between."""
+    start, extra = LEVELS.index(first), LEVELS.index(after)
+    peaks = spine(start, 24, np.random.default_rng(0), 0.0)
+    step = np.array([0.0, 0.0, spacing_mm()[extra - 1]])
+    above = [Peak(peak.centre_mm + step, peak.score, peak.level_log) for peak in peaks[: extra - start + 1]]
+    middle = Peak(peaks[extra - start].centre_mm, 0.8, level_log(None, 0))
+    chain = number_chain([*above, middle, *peaks[extra - start + 1 :]], 0.3, 2.0)
+    assert chain is not None
+    assert len(chain.peaks) == 24 - start + 2
+    assert chain.confidence < 0.5
+    assert min(chain.graded[:-1]) > 0.9
+
+
+def test_a_usual_spine_is_not_doubted_for_rare_ones() -> None:
+    chain = number_chain(spine(15, 24, np.random.default_rng(0), 0.05), 0.3, 2.0)
+    assert chain is not None
+    assert chain.levels == tuple(range(15, 25))
+    assert chain.confidence > 0.95
