@@ -10,7 +10,7 @@ from training.errors import TrainingError
 from training.export import Target, write_box_bundle, write_bundle
 from training.metrics import worded
 from training.recipe import Recipe
-from training.run import CENTRE_CUT, LEVEL_CONFIDENCE, localiser_of, trained_box_grader, trained_grader
+from training.run import CENTRE_CUT, localiser_of, trained_box_grader, trained_grader
 from training.samples import Purpose
 from training.sources import PHANTOM, Sources
 
@@ -43,12 +43,14 @@ def export_run(
     if localiser is None:
         raise TrainingError(f"{run} has no localiser: fit one, or name the bundle it came from with --start")
     grader, _ = trained_grader(recipe, run)
-    temperature = figures.get(
-        "level_temperature", start.card.operating_point.level_temperature if start else None
-    )
+    known = start.card.operating_point if start else None
     write_bundle(
         target, recipe, (localiser, grader), GradeCalibration(**figures["calibration"]),
-        OperatingPoint(tuple(figures["cuts"]), CENTRE_CUT, temperature, LEVEL_CONFIDENCE), measured, origins,
+        OperatingPoint(
+            tuple(figures["cuts"]), CENTRE_CUT,
+            figures.get("level_temperature", known and known.level_temperature),
+            figures.get("level_confidence", known and known.level_confidence),
+        ), measured, origins,
     )  # fmt: skip
 
 

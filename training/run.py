@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from inference.bundle import Bundle
@@ -24,8 +25,9 @@ from training.evaluate import (
     judge,
 )
 from training.fit import build_grader, build_localiser, fit_grader, fit_localiser
-from training.localising import level_temperature, localiser_figures, locate, torso_peaks
+from training.localising import localiser_figures, locate, torso_peaks
 from training.metrics import Judged, figures_of, measure
+from training.naming import close_views, level_confidence, level_temperature, naming_figures, numbered
 from training.recipe import Recipe, read_recipe, recipe_path, save_recipe
 from training.samples import UNGRADED, Crops, Purpose
 from training.sources import PHANTOM, Sample, Sources, samples_folder, together
@@ -36,9 +38,6 @@ from training.wei2022.network import BoxGrader
 
 CENTRE_CUT = 0.3
 """Heat-map value that speaks for a vertebra; peaks below it may still join a chain that needs them."""
-
-LEVEL_CONFIDENCE = 0.5
-"""A numbering less likely than this is reported as unknown."""
 
 WATCHED = {
     "AUROC 1+": "AUROC, grade 1 or more",
@@ -229,9 +228,14 @@ def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     network.to(best_device()).eval()
     voxel_mm = recipe.localiser.voxel_mm
     validation = [torso for one in sources.torsos(Purpose.VALIDATION) for torso in one.torsos]
+    validation += close_views(validation, voxel_mm, np.random.default_rng((recipe.seed, Purpose.VALIDATION)))
     peaks = [torso_peaks(network, torso, voxel_mm) for torso in validation]
     temperature = level_temperature(peaks, validation, voxel_mm, CENTRE_CUT)
-    part: dict[str, Any] = {"localiser_steps": steps, "level_temperature": temperature, "localiser_tests": []}
+    least = level_confidence(numbered(peaks, validation, voxel_mm, CENTRE_CUT, temperature))
+    part: dict[str, Any] = {
+        "localiser_steps": steps, "level_temperature": temperature, "level_confidence": least,
+        "localiser_tests": [],
+    }  # fmt: skip
     for test in sources.torsos(Purpose.TEST):
         located = [
             locate(torso_peaks(network, torso, voxel_mm), torso, voxel_mm, CENTRE_CUT, temperature)
@@ -239,6 +243,10 @@ def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
         ]
         measured = localiser_figures(located, test.patient)
         part["localiser_tests"].append({"data": test.data, "localiser": measured})
+        views = close_views(test.torsos, voxel_mm, np.random.default_rng((recipe.seed, Purpose.TEST)))
+        peaks = [torso_peaks(network, view, voxel_mm) for view in views]
+        named = naming_figures(numbered(peaks, views, voxel_mm, CENTRE_CUT, temperature), least)
+        part["localiser_tests"].append({"data": f"close views of {test.data}", "localiser": named})
     return part
 
 
