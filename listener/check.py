@@ -5,6 +5,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from inference.card import DEFAULT_BUNDLE, read_card, verify
 from inference.errors import InferenceError
@@ -25,7 +26,9 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     """Check everything the node needs, one by one; each is reported before the next begins."""
     yield _folder(settings)
     yield _free_space(settings)
-    yield _bundle(settings)
+    yield _bundle("model bundle", settings.worker.bundle or DEFAULT_BUNDLE)
+    if settings.worker.shadow is not None:
+        yield _bundle("shadow bundle", settings.worker.shadow)
     yield _port(settings)
     yield _callers(settings)
     if not settings.destinations:
@@ -56,14 +59,13 @@ def _free_space(settings: Settings) -> CheckResult:
     return CheckResult("free space", f"{free_mb} MB", fault)
 
 
-def _bundle(settings: Settings) -> CheckResult:
-    folder = settings.worker.bundle or DEFAULT_BUNDLE
+def _bundle(subject: str, folder: Path) -> CheckResult:
     try:
         verify(folder)
         identity = read_card(folder).identity
     except InferenceError as error:
-        return CheckResult("model bundle", "", str(error))
-    return CheckResult("model bundle", f"{identity.name} {identity.version}, checksums agree", None)
+        return CheckResult(subject, "", str(error))
+    return CheckResult(subject, f"{identity.name} {identity.version}, checksums agree", None)
 
 
 def _port(settings: Settings) -> CheckResult:

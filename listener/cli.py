@@ -114,6 +114,16 @@ def verdicts(
 
 
 @app.command()
+def shadow(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
+    """Show where the shadow bundle (`worker.shadow`) found something else than what was sent."""
+    from listener.settings import load_settings
+    from listener.shadow_findings import listing
+
+    for line in listing(load_settings(settings).results):
+        typer.echo(line)
+
+
+@app.command()
 def audit(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
     """Check that the audit trail is whole: no message changed, removed or inserted."""
     from listener.audit import verify

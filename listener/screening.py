@@ -68,7 +68,7 @@ class Screener:
     def _turn(self, study: Study) -> None:
         limits = self._settings.worker
         try:
-            with _time_limit(limits.time_limit_seconds):
+            with time_limit(limits.time_limit_seconds):
                 summary = self._screen(study)
             log.info("study screened", outcome=summary)
             self._audit.record(
@@ -178,7 +178,7 @@ def _names(findings: tuple[VertebraFinding, ...]) -> str:
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """End this process if the block takes longer: a hang in native code cannot be interrupted otherwise."""
 
     def give_up() -> None:

@@ -43,6 +43,8 @@ def running(settings: Settings, settings_file: Path) -> Iterator[None]:
         prepare_databases(settings)
         roles = [["listener.receiver"], ["listener.dispatcher"]]
         roles += [["listener.worker", str(slot)] for slot in range(1, settings.worker.processes + 1)]
+        if settings.worker.shadow is not None:
+            roles.append(["listener.shadow"])
         children = [Child(role[0], [str(settings_file), *role[1:]]) for role in roles]
         try:
             yield

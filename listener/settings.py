@@ -103,6 +103,8 @@ class Worker(_Section):
     """CPU threads of each process; 0 shares the machine's cores evenly."""
     bundle: Path | None = None
     """Folder of the model bundle, relative to the settings file; leave it out for the one Faintline ships."""
+    shadow: Path | None = None
+    """Folder of a second bundle that screens when nothing waits; its findings are kept, never sent."""
     memory_limit_mb: int = Field(default=0, ge=0)
     """What each process may hold in memory; 0 shares three quarters of the machine's evenly."""
     time_limit_seconds: float = Field(default=900, gt=0)
@@ -318,9 +320,9 @@ def load_settings(path: Path) -> Settings:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     """Take relative paths from the folder of the settings file, not from wherever the command runs."""
-    worker = settings.worker
-    if worker.bundle is not None:
-        worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
+    bundles = {"bundle": settings.worker.bundle, "shadow": settings.worker.shadow}
+    found = {name: (folder / path).resolve() for name, path in bundles.items() if path is not None}
+    worker = settings.worker.model_copy(update=found)
     files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
     tls = settings.tls.model_copy(update=files)
     anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "tls": tls}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from inference.bundle import Bundle
+from inference.differences import differences
 from inference.errors import InferenceError
-from inference.findings import StudyReport
 from inference.findings_json import as_json
 from inference.index import index_files
 from inference.screen import screen_files
@@ -21,28 +21,9 @@ def shadow_studies(studies: Path, current: Bundle, shadow: Bundle) -> Iterator[d
         except InferenceError as error:
             yield {"study_instance_uid": index.study_instance_uid, "not_screened": str(error)}
             continue
+        found = {"current": as_json(ours), "shadow": as_json(theirs)}
         yield {
             "study_instance_uid": index.study_instance_uid,
-            "current": as_json(ours),
-            "shadow": as_json(theirs),
-            "differences": differences(ours, theirs),
+            **found,
+            "differences": differences(found["current"], found["shadow"]),
         }
-
-
-def differences(current: StudyReport, shadow: StudyReport) -> list[str]:
-    """Where the two disagree, level by level, in words."""
-    before, after = _grades(current), _grades(shadow)
-    found = []
-    for level in dict.fromkeys([*before, *after]):
-        was, now = before.get(level, "not assessed"), after.get(level, "not assessed")
-        if was != now:
-            found.append(f"{level}: {was}, shadow {now}")
-    return found
-
-
-def _grades(report: StudyReport) -> dict[str, str]:
-    return {
-        finding.name: f"grade {int(finding.assessment.grade)}"
-        for finding in report.findings
-        if finding.assessment is not None
-    }

@@ -27,6 +27,7 @@ HEAD = """\
 EXAMPLES = {
     "callers": '[{ ae_title = "PACS", host = "127.0.0.1" }]',
     "bundle": '"/opt/faintline/bundle"',
+    "shadow": '"/opt/faintline/next"',
     "certificate": '"/etc/faintline/faintline.pem"',
     "key": '"/etc/faintline/faintline.key"',
     "authority": '"/etc/faintline/hospital.pem"',

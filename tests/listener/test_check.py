@@ -45,6 +45,10 @@ def test_a_bundle_that_is_not_what_its_card_says_is_said(tmp_path: Path) -> None
     assert "card" in faults(settings(tmp_path, worker=Worker(bundle=tmp_path)))["model"]
 
 
+def test_a_shadow_bundle_that_is_none_is_said(tmp_path: Path) -> None:
+    assert "card" in faults(settings(tmp_path, worker=Worker(shadow=tmp_path)))["shadow"]
+
+
 def test_nobody_may_send_is_a_fault_and_anybody_is_not(tmp_path: Path) -> None:
     assert "nobody may send" in faults(settings(tmp_path, receiver=Receiver(port=1, callers=[])))["callers"]
 

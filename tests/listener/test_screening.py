@@ -113,6 +113,6 @@ def test_a_stale_turn_does_nothing(node: Node) -> None:
 
 
 def test_a_turn_that_hangs_takes_its_process_with_it() -> None:
-    code = "import time; from listener.screening import _time_limit\nwith _time_limit(0.1): time.sleep(60)"
+    code = "import time; from listener.screening import time_limit\nwith time_limit(0.1): time.sleep(60)"
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
     assert done.returncode == TIME_LIMIT_EXIT_CODE
