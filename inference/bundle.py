@@ -45,7 +45,10 @@ def load_bundle(folder: Path | None = None) -> Bundle:
             "export the bundle again with `faintline-train export`"
         ) from error
     except (KeyError, TypeError, RuntimeError) as error:
-        raise BundleError(f"the weights of the model bundle {folder} do not fit its card") from error
+        raise BundleError(
+            f"the weights of the model bundle {folder} do not fit its card, or are of another version of "
+            "Faintline: export the bundle again with this one"
+        ) from error
     device = best_device()
     return Bundle(card, localiser.to(device).eval(), grader.to(device).eval())
 

@@ -96,7 +96,10 @@ def read_card(folder: Path) -> Card:
             values["trained_on"], values["measured_on"],
         )  # fmt: skip
     except (KeyError, TypeError) as error:
-        raise BundleError(f"the card of the model bundle {folder} is incomplete: {error}") from error
+        raise BundleError(
+            f"the card of the model bundle {folder} is incomplete, or of another version of Faintline "
+            f"({error}): export the bundle again with this one"
+        ) from error
 
 
 def verify(folder: Path) -> Card:

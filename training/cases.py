@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -134,6 +134,25 @@ def split_by_patient(cases: Iterable[Case]) -> tuple[tuple[Case, ...], list[Prob
         for case in own
         if case.patient in drawn
     ), problems
+
+
+def with_validation(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Where a data set names parts to train and to test alone, every fifth training patient validates.
+
+    They are taken by worst grade, so that rare grades are among them; cuts must not be chosen on the test part.
+    """
+    named = {case.purpose for case in cases}
+    if Purpose.TRAINING not in named or Purpose.VALIDATION in named:
+        return tuple(cases)
+    worst: dict[str, int] = {}
+    for case in cases:
+        if case.purpose is Purpose.TRAINING:
+            worst[case.patient_hash] = max(worst.get(case.patient_hash, 0), case.worst_grade)
+    order = sorted(worst, key=lambda patient: (-worst[patient], patient))
+    chosen = set(order[2::5])
+    return tuple(
+        replace(case, purpose=Purpose.VALIDATION) if case.patient_hash in chosen else case for case in cases
+    )
 
 
 def _named(purpose: Purpose | None) -> str:

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
+
+from training.whole_file import write_whole
 
 
 def save_checkpoint(
@@ -21,11 +23,8 @@ def save_checkpoint(
         tensors |= {f"optimiser.{number}.{name}": value for name, value in values.items()}
     tensors |= {f"beside.{name}": value for name, value in beside.items()}
     target = folder / f"step-{step:06d}.safetensors"
-    save_file(tensors, target.with_suffix(".part"))
-    target.with_suffix(".part").replace(target)
-    pointer = folder / "latest.json.part"
-    pointer.write_text(json.dumps({"step": step, "file": target.name}), encoding="utf-8")
-    pointer.replace(folder / "latest.json")
+    write_whole(target, save(tensors))
+    write_whole(folder / "latest.json", json.dumps({"step": step, "file": target.name}).encode())
     for older in folder.glob("step-*.safetensors"):
         if older != target:
             older.unlink()

@@ -217,12 +217,14 @@ def table(
     ] = "wei2022,cross_entropy,faintline",
     seeds: Annotated[int, typer.Option(help="Seeds of each recipe")] = 3,
     steps: Annotated[int | None, typer.Option(help="Steps of every fit (default: the recipe's)")] = None,
+    leave_out_faulty: Annotated[bool, typer.Option(help="Go on without scans that lack a file")] = False,
     threads: Threads = 2,
 ) -> None:
     """Repeat the paper's table on VerSe'19 or the paper's set: import, fit, measure, in one command."""
     from training.commands import training_runs
 
-    training_runs.table(layout, (source, grades, None), run, (recipes, seeds, steps), threads)
+    plan = recipes, seeds, steps
+    training_runs.table(layout, (source, grades, None), run, plan, threads, leave_out_faulty)
 
 
 def main() -> None:

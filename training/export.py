@@ -13,6 +13,7 @@ from inference.card import CARD, WEIGHTS, GradeCalibration, OperatingPoint
 from inference.model import Grader, Localiser
 from training.recipe import Recipe
 from training.wei2022.network import BoxGrader
+from training.whole_file import write_whole
 
 NOTICE = "FOR RESEARCH USE ONLY. Not a medical device; not for diagnosis, triage or any clinical decision."
 
@@ -104,14 +105,8 @@ def _write(target: Target, tensors: dict[str, Tensor], licence: str, card: dict[
     }
     folder = target.folder
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in ((WEIGHTS, weights), (CARD, (json.dumps(head | card, indent=2) + "\n").encode())):
-        part = folder / f"{name}.part"
-        try:
-            part.write_bytes(content)
-            part.replace(folder / name)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+    write_whole(folder / WEIGHTS, weights)
+    write_whole(folder / CARD, (json.dumps(head | card, indent=2) + "\n").encode())
 
 
 def _licence(trained_on: list[dict[str, str]]) -> str:

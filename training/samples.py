@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from inference.crops import CROP
+from training.whole_file import write_whole
 
 UNGRADED: Final = 255
 """Grade of a crop that nobody graded: it is there as its neighbours' reference only."""
@@ -111,15 +112,17 @@ def no_crops() -> Crops:
 
 def save_torso(torso: Torso, path: Path) -> None:
     """Cache one torso."""
-    save_file({name: np.ascontiguousarray(getattr(torso, name)) for name in TORSO_FIELDS}, path)
+    _write({name: getattr(torso, name) for name in TORSO_FIELDS}, path)
+
+
+def _write(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
+    write_whole(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
 
 def save_box(box: Box, path: Path) -> None:
     """Keep one box."""
     marks = np.array([box.label, box.grade], np.uint8)
-    save_file(
-        {"hu": np.ascontiguousarray(box.hu), "mask": np.ascontiguousarray(box.mask), "marks": marks}, path
-    )
+    _write({"hu": box.hu, "mask": box.mask, "marks": marks}, path)
 
 
 def load_box(path: Path) -> Box:
@@ -146,7 +149,7 @@ def load_torso(path: Path) -> Torso:
 
 def save_crops(crops: Crops, path: Path) -> None:
     """Cache the crops of one or more spines."""
-    save_file({name: np.ascontiguousarray(getattr(crops, name)) for name in CROP_FIELDS}, path)
+    _write({name: getattr(crops, name) for name in CROP_FIELDS}, path)
 
 
 def load_crops(folder: Path) -> Crops:

@@ -69,20 +69,14 @@ def sample_path(folder: Path, number: int) -> Path:
 
 def _cache_torso(recipe: Recipe, purpose: Purpose, folder: Path, number: int) -> None:
     rng = np.random.default_rng((recipe.seed, 10 + purpose, number))
-    save_torso(draw_torso(recipe.localiser.voxel_mm, rng), _part(folder, number))
-    _part(folder, number).rename(sample_path(folder, number))
+    save_torso(draw_torso(recipe.localiser.voxel_mm, rng), sample_path(folder, number))
 
 
 def _cache_spine(recipe: Recipe, purpose: Purpose, folder: Path, number: int) -> None:
     rng = np.random.default_rng((recipe.seed, 20 + purpose, number))
     share = recipe.grader.fracture_share if purpose is Purpose.TRAINING else recipe.grader.tested_share
     crops = draw_crops(SceneOptions(kind=SceneKind.SPINE, fracture_share=share), recipe.grader, rng)
-    save_crops(replace(crops, spine=np.full(len(crops), number, np.int32)), _part(folder, number))
-    _part(folder, number).rename(sample_path(folder, number))
-
-
-def _part(folder: Path, number: int) -> Path:
-    return folder / f"{number:06d}.part"
+    save_crops(replace(crops, spine=np.full(len(crops), number, np.int32)), sample_path(folder, number))
 
 
 def draw_torso(voxel_mm: float, rng: np.random.Generator) -> Torso:

@@ -9,13 +9,16 @@ from rich.progress import Progress
 from inference.bundle import Bundle
 from training import run as runs
 from training.ablation import ablate, as_markdown
+from training.casesets import CaseSet, read_set
 from training.commands.datasets import import_set
 from training.commands.showing import Paths, bundle_named, console, show_figures
 from training.crew import enlist
+from training.errors import CaseSetError
 from training.export import Target
 from training.exporting import export_run
 from training.recipe import Recipe, read_recipe, recipe_path
 from training.report import write_report
+from training.samples import Purpose
 from training.sources import open_sources
 from training.watching import watched
 
@@ -114,10 +117,32 @@ def table(
     run: Path,
     plan: tuple[str, int, int | None],
     threads: int,
+    leave_out_faulty: bool,
 ) -> None:
     """Import a graded set and run the ablation on it alone."""
     folder = run / "set"
+    names, _, _ = plan
+    boxes = any(read_recipe(recipe_path(name)).grader.sees_boxes for name in names.split(","))
     if not folder.is_dir():
         run.mkdir(parents=True, exist_ok=True)
-        import_set(layout, places, folder, ("", 0, False, True), False)
+        import_set(layout, places, folder, ("", 0, leave_out_faulty, boxes), False)
+    lacking = _lacking(read_set(folder))
+    if lacking:
+        raise CaseSetError(
+            f"{folder} does not hold what the table needs: {'; '.join(lacking)}. Complete the data set (its licence "
+            "and where to get it are its publishers' to say), remove that folder and run again"
+        )
     ablation(run, plan, [folder], threads)
+
+
+def _lacking(found: CaseSet) -> list[str]:
+    """What a set lacks to train on one part, calibrate on another and measure on a third."""
+    lacking = []
+    for purpose in Purpose:
+        grades = set(range(4)) - set(found.counts(purpose))
+        part = f"the {purpose.name.lower()} part ({len(found.of(purpose))} scans)"
+        if grades == set(range(4)):
+            lacking.append(f"{part} has no graded vertebra")
+        elif grades and purpose is Purpose.TRAINING:
+            lacking.append(f"{part} has none of grade {', '.join(map(str, sorted(grades)))}")
+    return lacking

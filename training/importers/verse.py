@@ -45,8 +45,14 @@ def read(source: Source) -> Gathered:
         purpose = listed.purposes.get(scan, _purpose_of(image))
         cases.append(Case(scan, scan.split("_")[0], (image,), mask=masks[scan], marks=marks, purpose=purpose))
     missing = sorted(set(listed.marks) - set(images))
-    notes = (f"{len(missing)} graded scans are not in the folder",) if missing else ()
-    return Gathered("VerSe", "CC BY-SA 4.0", tuple(cases), tuple(problems), notes)
+    notes = []
+    if missing:
+        named = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        notes.append(f"{len(missing)} of {len(listed.marks)} graded scans are not in the folder: {named}")
+    ungraded = sum(not case.marks for case in cases)
+    if ungraded and listed.marks:
+        notes.append(f"{ungraded} scans in the folder are not in the list of grades")
+    return Gathered("VerSe", "CC BY-SA 4.0", tuple(cases), tuple(problems), tuple(notes))
 
 
 def _grades(source: Source, problems: list[Problem]) -> GradeList:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml  # type: ignore[import-untyped]
 
 from inference.levels import VERSE_LABELS
-from training.cases import BoxFile, Case, Gathered, Mark, grade_of_text, level_of_text
+from training.cases import BoxFile, Case, Gathered, Mark, grade_of_text, level_of_text, with_validation
 from training.errors import Problem
 from training.importers.source import Source
 from training.samples import Purpose
@@ -85,7 +85,10 @@ def _read_boxes(folder: Path, images: Path) -> Gathered:
 
 
 def _gathered(cases: list[Case], problems: list[Problem], *notes: str) -> Gathered:
-    return Gathered("Wei et al. 2022", "CC BY-SA 4.0", tuple(cases), tuple(problems), notes)
+    split = with_validation(cases)
+    if split != tuple(cases):
+        notes = (*notes, "the lists name no part to validate on: every fifth CT to train on is taken for it")
+    return Gathered("Wei et al. 2022", "CC BY-SA 4.0", split, tuple(problems), notes)
 
 
 def _mapping(path: Path, problems: list[Problem]) -> dict[str, Any]:
