@@ -140,6 +140,8 @@ def found_vertebrae(case: Case, volume: Volume, bundle: Bundle) -> tuple[list[Ve
             )
             problems.append(Problem(mark.where, f"{case.study}: {mark.level or 'a vertebra'}: {what}"))
             continue
+        if number in marked:
+            problems.append(Problem(mark.where, f"is about the same vertebra as {marked[number].where}"))
         if mark.level and names[number] not in {None, mark.level}:
             notes.append(f"{mark.where}: marked as {mark.level}, the model in use names it {names[number]}")
         marked[number] = mark

@@ -139,7 +139,7 @@ def split_by_patient(cases: Iterable[Case]) -> tuple[tuple[Case, ...], list[Prob
 def with_validation(cases: Sequence[Case]) -> tuple[Case, ...]:
     """Where a data set names parts to train and to test alone, every fifth training patient validates.
 
-    They are taken by worst grade, so that rare grades are among them; cuts must not be chosen on the test part.
+    They are taken by worst grade, so that rare grades are among them. Cuts are never chosen on the test part.
     """
     named = {case.purpose for case in cases}
     if Purpose.TRAINING not in named or Purpose.VALIDATION in named:

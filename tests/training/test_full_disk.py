@@ -30,18 +30,7 @@ def test_an_import_leaves_nothing_behind(annotated: Path, tmp_path: Path) -> Non
 def test_a_fit_keeps_its_last_checkpoint(case_set: CaseSet, tmp_path: Path) -> None:
     recipe, run = tmp_path / "tiny.toml", tmp_path / "run"
     recipe.write_text('like = "fine_tune"\n[grader.schedule]\nsteps = 1\nbatch = 4\ncheckpoint_steps = 1\n')
-    words = [
-        "fit",
-        "grader",
-        "--run",
-        run,
-        "--recipe",
-        recipe,
-        "--data",
-        case_set.folder,
-        "--start",
-        "default",
-    ]
+    words = ["fit", "grader", "--run", run, "--recipe", recipe, "--data", case_set.folder]
     text = said_on_a_full_disk(300_000, *words)
     assert "step-000001.safetensors" in text
     assert not list(run.rglob("*.safetensors*"))

@@ -122,22 +122,25 @@ def table(
     """Import a graded set and run the ablation on it alone."""
     folder = run / "set"
     names, _, _ = plan
-    boxes = any(read_recipe(recipe_path(name)).grader.sees_boxes for name in names.split(","))
+    boxes = [read_recipe(recipe_path(name)).grader.sees_boxes for name in names.split(",")]
     if not folder.is_dir():
         run.mkdir(parents=True, exist_ok=True)
-        import_set(layout, places, folder, ("", 0, leave_out_faulty, boxes), False)
-    lacking = _lacking(read_set(folder))
+        import_set(layout, places, folder, ("", 0, leave_out_faulty, any(boxes)), False)
+    lacking = _lacking(read_set(folder), boxes)
     if lacking:
         raise CaseSetError(
-            f"{folder} does not hold what the table needs: {'; '.join(lacking)}. Complete the data set (its licence "
-            "and where to get it are its publishers' to say), remove that folder and run again"
+            f"{folder} does not hold what the table needs: {'; '.join(lacking)}. Complete the data set, "
+            "remove that folder and run again"
         )
     ablation(run, plan, [folder], threads)
 
 
-def _lacking(found: CaseSet) -> list[str]:
+def _lacking(found: CaseSet, sees_boxes: list[bool]) -> list[str]:
     """What a set lacks to train on one part, calibrate on another and measure on a third."""
     lacking = []
+    kinds = {Path(name).parts[0] for study in found.studies for name in study.files}
+    if "crops" not in kinds and not all(sees_boxes):
+        lacking.append("processed crops serve --recipes wei2022_se_resnet50 alone")
     for purpose in Purpose:
         grades = set(range(4)) - set(found.counts(purpose))
         part = f"the {purpose.name.lower()} part ({len(found.of(purpose))} scans)"

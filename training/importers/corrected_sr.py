@@ -58,7 +58,8 @@ def read(source: Source) -> Gathered:
 def _latest_verified(paths: tuple[Path, ...], notes: Counter[str]) -> tuple[Path, Dataset] | None:
     documents = [(path, dcmread(path)) for path in paths]
     verified = [one for one in documents if one[1].get("VerificationFlag") == "VERIFIED"]
-    notes["unverified reports left out"] += len(documents) - len(verified)
+    if len(verified) < len(documents):
+        notes["unverified reports left out"] += len(documents) - len(verified)
     return max(
         verified,
         key=lambda one: (str(one[1].get("ContentDate", "")), str(one[1].get("ContentTime", ""))),

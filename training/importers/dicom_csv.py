@@ -82,7 +82,9 @@ def _mark(
     if grade is None:
         faults.append(f"the grade {row['grade']!r} is not 0, 1, 2 or 3")
     files = studies.get((row["study"] or "").strip())
-    if files is None or not files.images:
+    if not (row["study"] or "").strip():
+        faults.append("names no study")
+    elif files is None or not files.images:
         faults.append(f"no CT of study {row['study']} is in the folder")
     elif (row["series"] or "").strip() not in {"", *files.series}:
         faults.append(f"no CT series {row['series']} in this study")

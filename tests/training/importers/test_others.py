@@ -136,6 +136,7 @@ def test_dicom_with_a_csv_is_read(tmp_path: Path) -> None:
         ("{study},,L9,1,,,", "no level 'L9'"),
         ("{study},9.9,L1,1,,,", "no CT series 9.9"),
         ("1.2.3,,L1,1,,,", "no CT of study 1.2.3"),
+        (",,L1,1,,,", "names no study"),
         ("{study},,L1,1,1,2,", "not three numbers"),
         ("{study},,L2,1,,,", "graded twice"),
     ],
