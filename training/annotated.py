@@ -128,8 +128,28 @@ def found_vertebrae(case: Case, volume: Volume, bundle: Bundle) -> tuple[list[Ve
     located = [v for v in find_vertebrae(volume, bundle) if v.level is None or v.level in GRADED_LEVELS]
     readings = read_vertebrae(volume, located, bundle)
     centres = np.array([reading.points_mm.mean(axis=0) for reading in readings]).reshape(-1, 3)
-    names: list[str | None] = [v.level for v in located]
-    problems, notes, marked = [], [], {}
+    marked, notes = match_marks(case, [v.level for v in located], centres)
+    vertebrae = []
+    for number, (vertebra, reading) in enumerate(zip(located, readings, strict=True)):
+        own = marked.get(number)
+        level = (own.level if own else None) or vertebra.level or "T12"
+        grade = int(own.grade) if own else None
+        axes = along_points(vertebra.axes, reading.points_mm)
+        vertebrae.append(Vertebra(level, centres[number], axes, None, grade))
+    return vertebrae, notes
+
+
+def match_marks(
+    case: Case, names: Sequence[str | None], centres: Array
+) -> tuple[dict[int, Mark], tuple[str, ...]]:
+    """Each mark by the number of the vertebra it is about; notes where the model names that one otherwise.
+
+    Raises
+    ------
+    FaultyCaseError : with every mark that is about no vertebra, or about the same one as another
+    """
+    marked: dict[int, Mark] = {}
+    problems, notes = [], []
     for mark in case.marks:
         number = _matching(mark, names, centres)
         if number is None:
@@ -139,25 +159,20 @@ def found_vertebrae(case: Case, volume: Volume, bundle: Bundle) -> tuple[list[Ve
                 else "it was not found; give x, y, z"
             )
             problems.append(Problem(mark.where, f"{case.study}: {mark.level or 'a vertebra'}: {what}"))
-            continue
-        if number in marked:
+        elif number in marked:
             problems.append(Problem(mark.where, f"is about the same vertebra as {marked[number].where}"))
-        if mark.level and names[number] not in {None, mark.level}:
-            notes.append(f"{mark.where}: marked as {mark.level}, the model in use names it {names[number]}")
-        marked[number] = mark
+        else:
+            if mark.level and names[number] not in {None, mark.level}:
+                notes.append(
+                    f"{mark.where}: marked as {mark.level}, the model in use names it {names[number]}"
+                )
+            marked[number] = mark
     if problems:
         raise FaultyCaseError(problems)
-    vertebrae = []
-    for number, (vertebra, reading) in enumerate(zip(located, readings, strict=True)):
-        own = marked.get(number)
-        level = (own.level if own else None) or vertebra.level or "T12"
-        grade = int(own.grade) if own else None
-        axes = along_points(vertebra.axes, reading.points_mm)
-        vertebrae.append(Vertebra(level, centres[number], axes, None, grade))
-    return vertebrae, tuple(notes)
+    return marked, tuple(notes)
 
 
-def _matching(mark: Mark, names: list[str | None], centres: Array) -> int | None:
+def _matching(mark: Mark, names: Sequence[str | None], centres: Array) -> int | None:
     if mark.centre_lps_mm is not None:
         if not len(centres):
             return None
