@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from inference.card import DEFAULT_BUNDLE, read_card, verify
 from inference.errors import InferenceError
 from listener.delivery import echo
+from listener.errors import SettingsError
+from listener.results.language import read_language
 from listener.settings import Destination, Settings
 
 
@@ -26,6 +28,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _folder(settings)
     yield _free_space(settings)
     yield _bundle(settings)
+    yield _language(settings)
     yield _port(settings)
     yield _callers(settings)
     if not settings.destinations:
@@ -64,6 +67,16 @@ def _bundle(settings: Settings) -> CheckResult:
     except InferenceError as error:
         return CheckResult("model bundle", "", str(error))
     return CheckResult("model bundle", f"{identity.name} {identity.version}, checksums agree", None)
+
+
+def _language(settings: Settings) -> CheckResult:
+    report = settings.report
+    try:
+        language = read_language(report)
+    except SettingsError as error:
+        return CheckResult("wording", "", str(error))
+    named = f"{language.words.text('language.meaning')}, {report.font or 'built-in font'}"
+    return CheckResult("wording", named, None)
 
 
 def _port(settings: Settings) -> CheckResult:

@@ -118,6 +118,10 @@ class Report(_Section):
 
     flag_grade: Literal[1, 2, 3] = 2
     """The least Genant grade that is flagged; milder deformities are listed as possible."""
+    wording: Path | None = None
+    """A file of your own sentences (TOML), relative to the settings file; what it omits stays English."""
+    font: Path | None = None
+    """The font of the pictures (TrueType or OpenType); the built-in one has no accents or other alphabets."""
 
 
 StudyFilter = Literal["all", "findings", "flagged"]
@@ -321,9 +325,15 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     worker = settings.worker
     if worker.bundle is not None:
         worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
-    files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
-    tls = settings.tls.model_copy(update=files)
-    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "tls": tls}
+    tls, report = settings.tls, settings.report
+    tls = tls.model_copy(update={name: (folder / file).resolve() for name, file in tls if file is not None})
+    texts = {name: (folder / file).resolve() for name, file in report if isinstance(file, Path)}
+    anchored = {
+        "folder": (folder / settings.folder).resolve(),
+        "worker": worker,
+        "tls": tls,
+        "report": report.model_copy(update=texts),
+    }
     return settings.model_copy(update=anchored)
 
 

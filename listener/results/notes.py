@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Final
 
 from inference.findings import Grade, VertebraFinding
-from listener.results import wording
-from listener.results.canvas import Colour, wrapped
-from listener.results.outcome import Outcome
+from listener.results.canvas import Colour
+from listener.results.statement import Statement
+from listener.results.wording import captions
 
 # Told apart by brightness too, and always said in words as well: readers differ in how they see colours.
 NORMAL: Final[Colour] = (134, 207, 178)
@@ -52,12 +52,15 @@ class Note:
         return LEADING * (self.size + DETAIL_SIZE * len(self.details)) + (GAP if self.details else GAP / 2)
 
 
-def notes(outcome: Outcome, flag_grade: Grade, possible_grade: Grade, width: float) -> tuple[Note, ...]:
+def notes(statement: Statement, width: float) -> tuple[Note, ...]:
     """Return the notes from head to foot; vertebrae missed in a row for one reason share one."""
-    told = [_found(finding, wording.flagged_note(finding, flag_grade)) for finding in outcome.flagged]
-    told += [_found(finding, wording.possible_note(finding, possible_grade)) for finding in outcome.possible]
+    report, outcome, words = statement.report, statement.outcome, statement.words
+    told = [_found(each, captions.flagged_note(words, each, report.flag_grade)) for each in outcome.flagged]
+    told += [
+        _found(each, captions.possible_note(words, each, report.possible_grade)) for each in outcome.possible
+    ]
     runs = groupby(outcome.missed, lambda finding: finding.not_assessed)
-    told += [_missed(list(run), width) for _, run in runs]
+    told += [_missed(statement, list(run), width) for _, run in runs]
     return tuple(sorted(told, key=lambda note: -note.finding.centre_lps_mm[2]))
 
 
@@ -83,13 +86,13 @@ def fitted(full: Sequence[Note], room: float) -> tuple[Note, ...]:
     return tuple(replace(note, title=note.short, details=(), size=SHORT_SIZE) for note in full)
 
 
-def _found(finding: VertebraFinding, texts: wording.NoteTexts) -> Note:
+def _found(finding: VertebraFinding, texts: captions.NoteTexts) -> Note:
     assert finding.assessment is not None
     colour = GRADE_COLOURS[finding.assessment.grade]
     return Note(finding, texts.title, (texts.detail,), texts.short, colour)
 
 
-def _missed(run: Sequence[VertebraFinding], width: float) -> Note:
-    texts = wording.missed_note(run)
-    lines = tuple(wrapped(texts.detail, DETAIL_SIZE, width))
+def _missed(statement: Statement, run: Sequence[VertebraFinding], width: float) -> Note:
+    texts = captions.missed_note(statement.words, run)
+    lines = tuple(statement.typeface.wrapped(texts.detail, DETAIL_SIZE, width))
     return Note(run[len(run) // 2], texts.title, lines, texts.short, GREY)

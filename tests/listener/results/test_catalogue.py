@@ -3,14 +3,28 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import get_data_path
 
 import inference
+import listener.results
 from listener.errors import SettingsError
-from listener.results.catalogue import REASON, read_catalogue
+from listener.results.language import ENGLISH, read_language
+from listener.results.typeface import Typeface
+from listener.results.wording.catalogue import Catalogue, read_catalogue
+from listener.results.wording.reasons import REASON, told
+from listener.settings import Report
+
+GERMAN = Path(__file__).parents[3] / "deploy" / "wording.de.toml"
+FONT = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+OURS = read_catalogue()
+ALL_MARKED = replace(OURS, told={key: f"<{text}>" for key, text in OURS.english.items()})
 
 MODULES = (
     *("coverage", "geometry", "grading", "header", "instance", "pixels", "reading", "screen", "series"),
@@ -20,6 +34,7 @@ FILLS = (
     "1",
     "word",
     "T12",
+    "localizer",
     "1 slice lies",
     "1 slice was",
     "1 slice covers 1 mm",
@@ -74,6 +89,11 @@ def test_a_wrong_entry_is_named(tmp_path: Path, content: str, fault: str) -> Non
     assert fault in str(caught.value)
 
 
+def is_told(sentence: str) -> bool:
+    """Whether a catalogue of other words tells a sentence otherwise."""
+    return told(ALL_MARKED, sentence) != OURS.written(sentence)
+
+
 def sentences(module: str) -> Iterator[ast.Constant | ast.JoinedStr]:
     """Every literal of a module that is words and no docstring."""
     tree = ast.parse((Path(inference.__file__).with_name(f"{module}.py")).read_text(encoding="utf-8"))
@@ -103,19 +123,100 @@ def forms(node: ast.Constant | ast.JoinedStr) -> Iterator[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_sentence_of_inference_is_an_entry(module: str) -> None:
-    catalogue = read_catalogue()
     unknown = [
         ast.unparse(node)
         for node in sentences(module)
-        if not any(form in NOT_SENTENCES or catalogue.recognised(form) for form in forms(node))
+        if not any(form in NOT_SENTENCES or is_told(form) for form in forms(node))
     ]
     assert unknown == []
 
 
-def test_a_reason_is_recognised_with_what_fills_it() -> None:
-    catalogue = read_catalogue()
-    assert catalogue.recognised("slices 6.5 mm apart") == (f"{REASON}apart", {"spacing": "6.5"})
-    assert catalogue.recognised("3 × modality MR, not CT") == (
-        f"{REASON}times", {"count": "3", "reason": "modality MR, not CT"},
-    )  # fmt: skip
-    assert catalogue.recognised("metal in the way") is None
+SAMPLES = {"level": "T12", "reason": "localizer", "reasons": "2 × localizer; modality MR, not CT"}
+
+
+@pytest.mark.parametrize("key", [key for key in OURS.english if key.startswith(REASON)])
+def test_every_reason_is_found_again_by_its_words_and_stays_itself_in_english(key: str) -> None:
+    names = re.findall(r"{(\w+)}", OURS.english[key])
+    made = OURS.english[key].format(**{name: SAMPLES.get(name, "6.5") for name in names})
+    assert told(OURS, made) == OURS.written(made)
+    assert told(marked(key), made).startswith("<>")
+
+
+def marked(key: str) -> Catalogue:
+    """The catalogue with one entry changed."""
+    return replace(OURS, told={**OURS.english, key: f"<>{OURS.english[key]}"})
+
+
+@pytest.mark.parametrize(
+    ("made", "in_german"),
+    [
+        (
+            "no series can be screened: 2 × modality MR, not CT; localizer",
+            "keine Serie ist auswertbar: 2 × Modalität MR, kein CT; Übersichtsaufnahme",
+        ),
+        (
+            "90 axial slices every 2.5 mm cover 225 mm, kernel B, f, with contrast agent; "
+            "left out: 3 × localizer",
+            "90 axiale Schichten alle 2,5 mm decken 225 mm ab, Faltungskern B, f, mit Kontrastmittel; "
+            "nicht verwendet: 3 × Übersichtsaufnahme",
+        ),
+        (
+            "no vertebra could be assessed (T12: cut by the edge of the images, unnumbered vertebra: metal)",
+            "no vertebra could be assessed (T12: cut by the edge of the images, unnumbered vertebra: metal)",
+        ),
+        (
+            "slice spacing 7.5 mm exceeds 5 mm; metal in the way",
+            "Schichtabstand 7,5 mm ist größer als 5 mm; metal in the way",
+        ),
+    ],
+)
+def test_joined_reasons_are_told_part_by_part_and_unknown_ones_as_they_are(made: str, in_german: str) -> None:
+    assert told(read_catalogue(GERMAN), made) == in_german
+    assert told(OURS, made) == OURS.written(made)
+
+
+@given(st.lists(st.sampled_from([", ", "; ", "kernel ", "2 × ", "localizer", "T1: ", "("]), max_size=90))
+@settings(deadline=2000)
+def test_no_text_takes_long_to_tell(parts: list[str]) -> None:
+    assert "\n" not in told(OURS, "".join(parts))
+
+
+def used_keys() -> set[str]:
+    """Keys as the code names them; where it puts them together, the part before."""
+    code = " ".join(
+        path.read_text(encoding="utf-8") for path in Path(listener.results.__file__).parent.rglob("*.py")
+    )
+    return set(re.findall(r'"([a-z_]+\.[a-z_]*)(?="|{)', code))
+
+
+def test_every_entry_is_used_and_every_key_used_is_an_entry() -> None:
+    used = used_keys()
+    whole = {key for key in used if not key.endswith((".", "_", ".toml"))}
+    starts = tuple(key for key in used if key.endswith((".", "_")))
+    assert whole <= set(OURS.english)
+    assert [key for key in OURS.english if key not in whole and not key.startswith((REASON, *starts))] == []
+
+
+def test_the_german_example_leaves_nothing_english_and_has_its_own_characters() -> None:
+    german = read_catalogue(GERMAN)
+    same = {key for key, text in german.told.items() if text == german.english[key]}
+    assert same == {
+        "answer.missed_levels", "close_up.grade", "finding.loss", "grade.normal", "mark.full_stop",
+        "note.possible_detail", "note.suspected_detail", "reason.of_level", "reason.times", "series.line",
+        "source.product", "subline.levels",
+    }  # fmt: skip
+    assert not german.is_ascii
+
+
+def test_a_font_without_the_wording_s_characters_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"report.font: the built-in font lacks characters .*ß ä"):
+        read_language(Report(wording=GERMAN))
+    with pytest.raises(SettingsError, match="this is no font"):
+        read_language(Report(font=own(tmp_path, "")))
+    assert read_language(Report(wording=GERMAN, font=FONT)).digest != ENGLISH.digest
+
+
+def test_a_line_breaks_inside_a_word_only_where_it_must() -> None:
+    lines = Typeface(FONT).wrapped("kurz " + "字" * 60, 20, 400)
+    assert lines[0] == "kurz" and len(lines) > 2
+    assert all(Typeface(FONT).width(line, 20) <= 400 for line in lines)

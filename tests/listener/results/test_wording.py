@@ -6,24 +6,27 @@ from hypothesis import strategies as st
 from spine_cases import Study, study_of, vertebra
 
 from inference.levels import LEVELS
-from listener.results import wording
+from listener.results.language import ENGLISH
 from listener.results.outcome import Answer, outcome_of
+from listener.results.wording import captions, sentences, terms
+
+WORDS = ENGLISH.words
 
 
 def test_levels_are_told_in_runs() -> None:
     findings = [vertebra(i) for i in (0, 1, 3)]
-    assert wording.level_list(findings) == "T11-T12, L2"
+    assert terms.level_list(WORDS, findings) == "T11-T12, L2"
 
 
 @given(st.floats(0, 1))
 def test_a_certainty_is_never_told_as_none_or_all(share: float) -> None:
-    assert wording.percent(share) not in ("0%", "100%")
+    assert terms.certainty(WORDS, share) not in ("0%", "100%")
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_foreign_text_becomes_one_line_of_ascii(text: str) -> None:
-    told = wording.plain(text)
+    told = WORDS.written(text)
     assert told.isascii() and "\n" not in told
 
 
@@ -39,12 +42,12 @@ def test_foreign_text_becomes_one_line_of_ascii(text: str) -> None:
     ],
 )
 def test_the_headline_is_the_answer(kind: str, headline: str) -> None:
-    assert wording.headline(outcome_of(study_of(kind).report)) == headline
+    assert captions.headline(WORDS, outcome_of(study_of(kind).report)) == headline
 
 
 def test_an_answer_always_states_the_levels_or_the_reason(any_study: Study) -> None:
     outcome = outcome_of(any_study.report)
-    told = wording.coverage_sentence(outcome)
+    told = sentences.coverage_sentence(WORDS, outcome)
     if outcome.answer is Answer.NOT_ANALYSED:
         assert "7.5 mm" in told and "detected" not in told
     else:

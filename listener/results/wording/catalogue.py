@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,23 +10,27 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Final
 
-from inference.levels import LEVELS
 from listener.errors import SettingsError
 
-OWN: Final = Path(__file__).with_name("wording.toml")
+OWN: Final = Path(__file__).with_name("english.toml")
 SHORT: Final = "short."
 LONGEST: Final = 64
 """In characters, of an LO (PS3.5 6.2): what the entries that begin with ``SHORT`` become."""
 
-REASON: Final = "reason."
-_NUMBER: Final = r"[\d.e+-]+|inf|nan"
-_WORDS: Final = {
-    "level": "|".join(("unnumbered vertebra", *LEVELS)),
-    "reason": r"[^;]+",
-    "reasons": r".+",
-    "word": r"[^;]+",
-}
-"""What stands for a placeholder of a reason; for all others it is a number."""
+_ASCII: Final = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "×": "x",
+        "°": " degrees",
+        "≥": ">=",
+        "≤": "<=",
+        "…": "...",
+        "’": "'",
+        "µ": "u",
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +44,25 @@ class Catalogue:
         """Return a text with its placeholders filled."""
         return self.told[key].format(**values)
 
-    def recognised(self, sentence: str) -> tuple[str, dict[str, str]] | None:
-        """Return which reason a sentence of inference is and what fills it; None for a foreign one."""
-        for key, pattern in self._reasons:
-            if found := pattern.fullmatch(sentence):
-                return key, found.groupdict()
-        return None
+    def written(self, text: str) -> str:
+        """Return a text made elsewhere (a header's word, a name) in the characters of this one, on one line.
+
+        A catalogue that needs ASCII only keeps the results in it: then they fit every character set that a
+        study's patient data may use.
+        """
+        if self.is_ascii:
+            text = text.translate(_ASCII).encode("ascii", "replace").decode()
+        return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+    @cached_property
+    def is_ascii(self) -> bool:
+        """Whether everything that is told can be written in ASCII."""
+        return all(text.translate(_ASCII).isascii() for text in self.told.values())
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of what is told."""
         return hashlib.sha256(json.dumps(dict(self.told), sort_keys=True).encode()).hexdigest()
-
-    @cached_property
-    def _reasons(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
-        """The reasons' patterns, the most particular first."""
-        keys = [key for key in self.english if key.startswith(REASON)]
-        keys.sort(key=lambda key: -sum(len(part[0]) for part in Formatter().parse(self.english[key])))
-        return tuple((key, _pattern(self.english[key])) for key in keys)
 
 
 def read_catalogue(own: Path | None = None) -> Catalogue:
@@ -74,10 +78,10 @@ def read_catalogue(own: Path | None = None) -> Catalogue:
         try:
             overrides = _flat(tomllib.loads(own.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"wording {own}: {error}") from None
+            raise SettingsError(f"report.wording: {own}: {error}") from None
     faults = [f"{key}: {fault}" for key, text in overrides.items() if (fault := _fault(key, text, english))]
     if faults:
-        raise SettingsError("\n".join(f"wording {own}: {fault}" for fault in faults))
+        raise SettingsError("\n".join(f"report.wording: {own}: {fault}" for fault in faults))
     return Catalogue(english, english | overrides)
 
 
@@ -85,9 +89,8 @@ def _flat(content: dict[str, Any]) -> dict[str, Any]:
     """Sections and names become keys."""
     flat: dict[str, Any] = {}
     for section, inner in content.items():
-        flat |= {f"{section}.{name}": text for name, text in inner.items()} if isinstance(inner, dict) else {
-            section: inner
-        }  # fmt: skip
+        names = {f"{section}.{name}": text for name, text in inner.items()} if isinstance(inner, dict) else {}
+        flat |= names or {section: inner}
     return flat
 
 
@@ -117,12 +120,3 @@ def _placeholders(text: str) -> set[str]:
             raise ValueError(f"{{{name}}} must be a plain name in braces")
         names.add(name)
     return names
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    parts = []
-    for literal, name, *_ in Formatter().parse(template):
-        parts.append(re.escape(literal))
-        if name is not None:
-            parts.append(f"(?P<{name}>{_WORDS.get(name, _NUMBER)})")
-    return re.compile("".join(parts))
