@@ -40,6 +40,7 @@ INSET_MM: Final = 62.0
 """... and in the patient."""
 COLUMN_OFFSETS: Final = (210.0, 330.0, 440.0)
 """Right edges of the table's columns, from its left."""
+COLUMN_WIDTH: Final = 105.0
 GHOST: Final[Colour] = (236, 240, 245)
 
 
@@ -138,7 +139,8 @@ def _table(canvas: Canvas, rows: Sequence[Sequence[str]], at: Spot) -> float:
         colour = GREY if number == 0 else PLAIN
         canvas.text(row[0], (left, baseline), DETAIL_SIZE, colour)
         for words, offset in zip(row[1:], COLUMN_OFFSETS, strict=True):
-            canvas.text(words, (left + offset, baseline), DETAIL_SIZE, colour, anchor="rs")
+            size = canvas.typeface.fitting(words, DETAIL_SIZE, COLUMN_WIDTH)
+            canvas.text(words, (left + offset, baseline), size, colour, anchor="rs")
         if number == 0:
             canvas.line([(left, baseline + 9), (left + COLUMN_OFFSETS[-1], baseline + 9)], 1, GREY, 0.6)
             baseline += 6
@@ -161,4 +163,5 @@ def _insets(
         frame = Frame(plane, INSET, INSET, pixel_mm, across, z + INSET_MM / 2)
         panel = Panel(frame, TEXT_LEFT + number * (INSET + 24), top)
         lay_anatomy(canvas, panel, cut(volume, centres, frame, SLAB_MM))
-        canvas.text(words.text(key), (panel.left, top - 8), 13.5, GREY)
+        caption = words.text(key)
+        canvas.text(caption, (panel.left, top - 8), canvas.typeface.fitting(caption, 13.5, INSET), GREY)

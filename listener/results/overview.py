@@ -147,6 +147,8 @@ def _note(canvas: Canvas, note: Note, end: Spot, top: float, beside: float) -> N
     middle = top + note.size * LEADING / 2
     canvas.line([(end[0] + 6, end[1]), (beside, end[1])], 1.2, note.colour, 0.55)
     canvas.line([(beside, end[1]), (left - 22, middle), (left - 8, middle)], 1.3, note.colour, 0.75)
-    canvas.text(note.title, (left, middle), note.size, note.colour, anchor="lm")
+    for i, line in enumerate(note.titles):
+        canvas.text(line, (left, middle + i * note.size * LEADING), note.size, note.colour, anchor="lm")
+    under = middle + (len(note.titles) - 1) * note.size * LEADING + 3
     for i, line in enumerate(note.details, start=1):
-        canvas.text(line, (left, middle + i * DETAIL_SIZE * LEADING + 3), DETAIL_SIZE, PLAIN, anchor="lm")
+        canvas.text(line, (left, under + i * DETAIL_SIZE * LEADING), DETAIL_SIZE, PLAIN, anchor="lm")

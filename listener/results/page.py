@@ -71,7 +71,8 @@ def paragraphs(canvas: Canvas, texts: Iterable[str], at: Spot, size: float, colo
 
 def head(canvas: Canvas, statement: Statement, title: str, colour: Colour, at: Spot) -> float:
     """Write the mark and the title; return the baseline of what follows."""
-    canvas.text(captions.banner(statement.words, statement.product.version), at, 14.5, AMBER)
+    banner = captions.banner(statement.words, statement.product.version)
+    canvas.text(banner, at, canvas.typeface.fitting(banner, 14.5, TEXT_WIDTH), AMBER)
     baseline = at[1] + 45
     for line in canvas.typeface.wrapped(title, TITLE_SIZE, TEXT_WIDTH):
         canvas.text(line, (at[0], baseline), TITLE_SIZE, colour)

@@ -34,8 +34,14 @@ class Typeface:
         """Return how wide a line comes out, in pixels."""
         return self.sized(2 * size).getlength(words) / 2  # as the canvas draws it
 
+    def fitting(self, words: str, size: float, width: float) -> float:
+        """Return the size, ``size`` or less, at which a line is no wider than ``width`` pixels."""
+        return size * min(1.0, width / max(self.width(words, size), 1.0))
+
     def wrapped(self, words: str, size: float, width: float) -> list[str]:
         """Break a text into lines no wider than ``width``: between words, inside one only if it is wider."""
+        if self.width(words, size) <= width:
+            return [words]
         lines: list[str] = []
         for word in words.split():
             longer = f"{lines[-1]} {word}" if lines else word

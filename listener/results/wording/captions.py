@@ -47,7 +47,7 @@ def possible_note(words: Catalogue, finding: VertebraFinding, least: Grade) -> N
 
 def missed_note(words: Catalogue, run: Sequence[VertebraFinding]) -> NoteTexts:
     """Return the note of vertebrae that could not be assessed for one reason."""
-    who = terms.counted(words, run) if run[0].level is None else terms.level_list(words, run)
+    who = terms.level_list(words, run)
     reason = terms.reason(words, run[0])
     return NoteTexts(
         title=words.text("note.missed_title", levels=who),

@@ -37,23 +37,20 @@ def coverage_sentence(words: Catalogue, outcome: Outcome) -> str:
     """Return the label of the group that says how far the answer reaches."""
     if outcome.answer is Answer.NOT_ANALYSED:
         return words.text("answer.not_analysed", reason=told(words, str(outcome.reason)))
-    answer = words.text(f"answer.{_ANSWERS[outcome.answer]}", **_of_answer(words, outcome))
     if not outcome.missed:
-        return answer
-    return f"{answer} {words.text('answer.missed', missed=not_assessed(words, outcome.missed))}"
+        return _answer(words, outcome)
+    missed = words.text("answer.missed", missed=not_assessed(words, outcome.missed))
+    return f"{_answer(words, outcome)} {missed}"
 
 
-_ANSWERS = {Answer.NONE: "none", Answer.POSSIBLE: "possible", Answer.FLAGGED: "suspected"}
-
-
-def _of_answer(words: Catalogue, outcome: Outcome) -> dict[str, str]:
-    """What fills the answer's entry."""
-    fills = {"levels": terms.assessed_levels(words, outcome)}
+def _answer(words: Catalogue, outcome: Outcome) -> str:
+    levels = terms.assessed_levels(words, outcome)
+    if outcome.answer is Answer.NONE:
+        return words.text("answer.partial" if outcome.is_partial else "answer.none", levels=levels)
     if outcome.answer is Answer.POSSIBLE:
-        fills["possible"] = terms.level_list(words, outcome.possible)
-    if outcome.answer is Answer.FLAGGED:
-        fills["suspected"] = terms.level_list(words, outcome.flagged)
-    return fills
+        possible = terms.level_list(words, outcome.possible)
+        return words.text("answer.possible", possible=possible, levels=levels)
+    return words.text("answer.suspected", suspected=terms.level_list(words, outcome.flagged), levels=levels)
 
 
 def not_assessed(words: Catalogue, findings: Sequence[VertebraFinding]) -> str:

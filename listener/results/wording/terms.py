@@ -45,26 +45,30 @@ def capital(text: str) -> str:
 
 def sentence(words: Catalogue, text: str) -> str:
     """Return what inference wrote as a sentence: told, a capital first, a full stop last."""
-    return capital(told(words, text.rstrip("."))) + words.text("mark.full_stop")
+    stop = words.text("mark.full_stop")
+    return capital(told(words, text)).removesuffix(stop) + stop
 
 
 def level_list(words: Catalogue, findings: Sequence[VertebraFinding]) -> str:
-    """Return levels in runs: ``T10-L5``, ``T4-T6, L1``, ``2 unnumbered``."""
+    """Return levels in runs: ``T10-L5``, ``T4-T6, L1``, ``2 unnumbered vertebrae``."""
     numbers = [LEVELS.index(f.level) for f in findings if f.level in LEVELS]
     runs = [[n for _, n in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])]
     names = [LEVELS[run[0]] if len(run) == 1 else f"{LEVELS[run[0]]}-{LEVELS[run[-1]]}" for run in runs]
     names += [str(f.level) for f in findings if f.level is not None and f.level not in LEVELS]
     unnumbered = sum(finding.level is None for finding in findings)
-    return ", ".join(names + ([words.text("level.unnumbered", count=unnumbered)] if unnumbered else []))
+    names += [words.text("level.unnumbered_one")] if unnumbered == 1 else []
+    names += [words.text("level.unnumbered_many", count=unnumbered)] if unnumbered > 1 else []
+    return ", ".join(names)
 
 
 def counted(words: Catalogue, findings: Sequence[VertebraFinding]) -> str:
     """Return ``8 levels T10-L5`` or ``1 level L2``; where no level is known, ``11 unnumbered vertebrae``."""
     levels = level_list(words, findings)
-    many = "one" if len(findings) == 1 else "many"
-    if findings and all(finding.level is None for finding in findings):
-        return words.text(f"level.unnumbered_{many}", levels=levels)
-    return words.text(f"level.{many}", count=len(findings), levels=levels)
+    if all(finding.level is None for finding in findings):
+        return levels
+    if len(findings) == 1:
+        return words.text("level.one", levels=levels)
+    return words.text("level.many", count=len(findings), levels=levels)
 
 
 def assessed_levels(words: Catalogue, outcome: Outcome) -> str:
@@ -110,8 +114,8 @@ def certain(words: Catalogue, finding: VertebraFinding, least: Grade) -> str:
 
 
 def is_level_unsure(finding: VertebraFinding) -> bool:
-    """Whether the reader should check the numbering."""
-    return finding.level is None or finding.level_confidence < UNSURE_LEVEL
+    """Whether the reader should check the level that is named."""
+    return finding.level is not None and finding.level_confidence < UNSURE_LEVEL
 
 
 def reason(words: Catalogue, finding: VertebraFinding) -> str:

@@ -1,10 +1,13 @@
 """What a radiologist reads."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spine_cases import Study, study_of, vertebra
+from spine_cases import GERMAN, Study, study_of, vertebra
 
+from inference.findings import Grade
 from inference.levels import LEVELS
 from listener.results.language import ENGLISH
 from listener.results.outcome import Answer, outcome_of
@@ -43,6 +46,27 @@ def test_foreign_text_becomes_one_line_of_ascii(text: str) -> None:
 )
 def test_the_headline_is_the_answer(kind: str, headline: str) -> None:
     assert captions.headline(WORDS, outcome_of(study_of(kind).report)) == headline
+
+
+def test_unnumbered_vertebrae_are_counted_in_words_and_not_told_to_be_uncertain() -> None:
+    unnumbered = [replace(vertebra(i), level=None, level_confidence=0.2) for i in range(3)]
+    assert terms.counted(WORDS, unnumbered) == "3 unnumbered vertebrae"
+    assert terms.counted(WORDS, [vertebra(0), *unnumbered[:1]]) == "2 levels T11, 1 unnumbered vertebra"
+    assert "uncertain" not in terms.certain(WORDS, unnumbered[0], Grade.MODERATE)
+    assert "level uncertain" in terms.certain(WORDS, replace(vertebra(0), level_confidence=0.7), Grade.MILD)
+
+
+def test_a_finding_more_likely_wrong_than_right_says_so() -> None:
+    assessment = vertebra(0, Grade.MODERATE).assessment
+    assert assessment is not None
+    finding = replace(vertebra(0), assessment=replace(assessment, probability_moderate=0.41))
+    assert sentences.flagged_sentence(WORDS, finding, Grade.MODERATE).endswith("certainty only 41%")
+
+
+def test_a_note_that_is_a_sentence_gets_no_second_full_stop() -> None:
+    note = "No vertebra was found in the 96 mm of the scan above T11."
+    assert terms.sentence(WORDS, note) == note
+    assert terms.sentence(GERMAN.words, note).startswith("In den 96 mm")
 
 
 def test_an_answer_always_states_the_levels_or_the_reason(any_study: Study) -> None:
