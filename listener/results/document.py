@@ -26,7 +26,7 @@ INK: Final[Colour] = (25, 30, 36)
 FAINT: Final[Colour] = (95, 102, 110)
 CELL_SIZE: Final = 19.0
 ROW_GAP: Final = 6.0
-COLUMNS_AT: Final = (0, 140, 310, 450, 620)
+COLUMNS_AT: Final = (0, 140, 300, 450, 620)
 
 
 def encapsulated_pdf(statement: Statement, pictures: Sequence[Picture]) -> Dataset:

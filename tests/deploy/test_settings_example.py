@@ -27,6 +27,8 @@ HEAD = """\
 EXAMPLES = {
     "callers": '[{ ae_title = "PACS", host = "127.0.0.1" }]',
     "bundle": '"/opt/faintline/bundle"',
+    "wording": '"wording.de.toml"',
+    "font": '"/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"',
     "certificate": '"/etc/faintline/faintline.pem"',
     "key": '"/etc/faintline/faintline.key"',
     "authority": '"/etc/faintline/hospital.pem"',
