@@ -69,7 +69,16 @@ def presentation_state(statement: Statement) -> Dataset | None:
     state.PresentationCreationDate, state.PresentationCreationTime = state.ContentDate, state.ContentTime
     del state.ContentDate, state.ContentTime
     state.BodyPartExamined = "SPINE"
+    _keep_proportions(state, next(iter(images.values())))
     return state
+
+
+def _keep_proportions(state: Dataset, image: Dataset) -> None:
+    """Say how large a pixel is (PS3.3 C.10.4): the library takes every one for a square."""
+    if image.get("PixelSpacing"):
+        for area in state.DisplayedAreaSelectionSequence:
+            area.PresentationPixelSpacing = image.PixelSpacing
+            del area.PresentationPixelAspectRatio
 
 
 def _image(statement: Statement, region: Region) -> Dataset:
