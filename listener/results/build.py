@@ -15,14 +15,14 @@ from listener.results.capture import secondary_capture
 from listener.results.character_sets import in_unicode
 from listener.results.document import encapsulated_pdf
 from listener.results.errors import ResultError
-from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, result_key
+from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, report_uids, result_key
 from listener.results.key_objects import key_objects
 from listener.results.kinds import PICTURES, USUAL, ResultKind
 from listener.results.language import ENGLISH, Language
 from listener.results.outcome import outcome_of
 from listener.results.pictures import Picture, draw_pictures
 from listener.results.presentation import presentation_state
-from listener.results.report import report_uids, structured_report
+from listener.results.report import structured_report
 from listener.results.segmentation import segmentation
 from listener.results.statement import Statement
 from listener.results.study_context import StudyContext, study_context

@@ -14,12 +14,16 @@ from typing import Final
 from pydicom.uid import UID
 
 from inference.findings import StudyReport
+from listener.results.kinds import ResultKind
 
 MANUFACTURER: Final = "Faintline"
 MODEL_NAME: Final = "Faintline vertebral fracture screening"
 
 FORM: Final = 3
 """Raised whenever the tree of the report or the layout of the picture changes: other content, other UIDs."""
+
+REPORT_NAMES: Final = {ResultKind.REPORT: "report", ResultKind.PLAIN_REPORT: "report 88.33"}
+"""Under which names the UIDs of the kinds of report are derived."""
 
 _NAMESPACE: Final = uuid.UUID("6c43d5d4-b350-42df-acc5-9ab0f890c6bf")
 
@@ -69,6 +73,11 @@ def result_key(report: StudyReport, sop_instance_uids: Iterable[str], language: 
         "language": language,
     }
     return ResultKey(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest())
+
+
+def report_uids(key: ResultKey) -> set[str]:
+    """Return the SOP Instance UIDs that the reports of one result have."""
+    return {str(key.uid(name)) for name in REPORT_NAMES.values()}
 
 
 def device_uid(product: Product) -> UID:

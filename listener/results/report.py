@@ -10,7 +10,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from listener.results import codes
 from listener.results.errors import NoImagesError
 from listener.results.groups import Group, coverage_group, observer, vertebra_group
-from listener.results.identity import ResultKey
+from listener.results.identity import REPORT_NAMES
 from listener.results.kinds import ResultKind
 from listener.results.outcome import Answer
 from listener.results.region import Region, first_region, vertebra_region, whole_image
@@ -27,16 +27,15 @@ _LIBRARY_NEEDS: Final = (
 
 
 _DOCUMENTS: Final = {
-    ResultKind.REPORT: (sr.Comprehensive3DSR, "report"),
-    ResultKind.PLAIN_REPORT: (sr.ComprehensiveSR, "report 88.33"),
+    ResultKind.REPORT: sr.Comprehensive3DSR,
+    ResultKind.PLAIN_REPORT: sr.ComprehensiveSR,
 }
-"""The classes of document, and the names under which their UIDs are derived."""
 
 
 def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT) -> Dataset:
     """Return the report as a data set; ``kind`` is one of `kinds.REPORTS`, the content the same in both."""
     context, key = statement.context, statement.key
-    make, name = _DOCUMENTS[kind]
+    make, name = _DOCUMENTS[kind], REPORT_NAMES[kind]
     groups = _groups(statement)
     shown = {region.source.sop_instance_uid for _, region in groups}
     content = sr.MeasurementReport(
@@ -71,11 +70,6 @@ def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT
 def _language(statement: Statement) -> sr.CodedConcept:
     words = statement.words
     return sr.CodedConcept(words.text("language.code"), "RFC5646", words.text("language.meaning"))
-
-
-def report_uids(key: ResultKey) -> set[str]:
-    """Return the SOP Instance UIDs that the reports of one result have."""
-    return {str(key.uid(name)) for _, name in _DOCUMENTS.values()}
 
 
 def _predecessor(earlier: EarlierReport, context: StudyContext) -> Dataset:
