@@ -96,14 +96,15 @@ def read_verdicts(
 
     ``image`` gives the header of a source image by its SOP Instance UID: regions lie on those.
     """
-    groups = [each for each in groups_in(document, image) if not _is_of_the_study(each, reported)]
-    matched = [(each, ours) for each in groups if (ours := _match(each, reported)) is not None]
-    source = _source(document, received_at)
-    found = (_verdict(each, ours, source) for each, ours in matched)
+    groups, source = groups_in(document, image), _source(document, received_at)
+    about_one = [each for each in groups if not _is_of_the_study(each, reported)]
+    matched = ((each, _match(each, reported)) for each in about_one)
+    found = (_verdict(each, ours, source) for each, ours in matched if ours is not None)
     latest = {verdict.tracking_uid: verdict for verdict in found if verdict is not None}
-    kept = {ours.tracking_uid for _, ours in matched}
-    removed = (_removed(ours, source) for ours in _left_out(document, kept, reported))
-    return (*latest.values(), *removed)
+    removed: list[ReportedVertebra] = []
+    for version in _versions_before(document, reported):
+        removed += _left_out(version, about_one, has_our_word=len(about_one) < len(groups))
+    return (*latest.values(), *(_of(ours, source, ours.level, None, None) for ours in removed))
 
 
 def _is_of_the_study(said: Said, reported: Sequence[ReportedVertebra]) -> bool:
@@ -144,22 +145,28 @@ def _verdict(said: Said, ours: ReportedVertebra, source: _Source) -> Verdict | N
     return _of(ours, source, level, grade, fractured)
 
 
-def _left_out(
-    document: Dataset, kept: set[str], reported: Sequence[ReportedVertebra]
-) -> Iterator[ReportedVertebra]:
-    """What a document made from our report, and still holding something of it, no longer holds."""
+def _versions_before(
+    document: Dataset, reported: Sequence[ReportedVertebra]
+) -> Iterator[list[ReportedVertebra]]:
+    """The versions of our result that a document names as what it was made from."""
     predecessors = predecessors_of(document)
-    present = {each.tracking_uid for each in groups_in(document, None)}
-    for key in {ours.key for ours in reported}:
-        version = [ours for ours in reported if ours.key == key]
-        own = {_study_uid(key), *(ours.tracking_uid for ours in version)}
-        if report_uids(key) & predecessors and own & present:
-            told = (ours for ours in version if ours.grade >= 1)
-            yield from (ours for ours in told if ours.tracking_uid not in kept)
+    for key in dict.fromkeys(ours.key for ours in reported):
+        if report_uids(key) & predecessors:
+            yield [ours for ours in reported if ours.key == key]
 
 
-def _removed(ours: ReportedVertebra, source: _Source) -> Verdict:
-    return _of(ours, source, ours.level, None, None)
+def _left_out(
+    version: Sequence[ReportedVertebra], groups: Sequence[Said], has_our_word: bool
+) -> list[ReportedVertebra]:
+    """Findings of a version of which nothing is left; none where the reader kept nothing of it at all.
+
+    Viewers give what they store tracking UIDs of their own: what is left is told by its level and place.
+    """
+    told = [ours for ours in version if ours.grade >= 1]
+    left = {ours.tracking_uid for each in groups if (ours := _match(each, version)) is not None}
+    if not has_our_word and not any(ours.tracking_uid in left for ours in told):
+        return []
+    return [ours for ours in told if ours.tracking_uid not in left]
 
 
 def _of(

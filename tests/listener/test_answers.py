@@ -201,13 +201,26 @@ def test_what_is_missing_from_a_document_not_made_from_our_report_says_nothing(t
     other = deepcopy(document)
     del other.PredecessorDocumentsSequence
     assert read_verdicts(other, reported, RECEIVED, image) == ()
-    for group in document.ContentSequence[
-        -1
-    ].ContentSequence:  # nothing of ours is left: a report of their own
+    of_their_own = deepcopy(group_of(document))
+    document.ContentSequence[-1].ContentSequence = [of_their_own]
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "363698007").ConceptCodeSequence[0].CodeValue = LEVEL_CODES["T11"]
+    item(document, "121106").TextValue = "T11: fracture, Genant 1"
+    assert [(v.level, v.grade) for v in read_verdicts(document, reported, RECEIVED)] == [("T11", 1)]
+
+
+def test_a_finding_is_missed_too_where_a_viewer_tracks_what_is_left_under_uids_of_its_own(
+    tmp_path: Path,
+) -> None:
+    document, reported = made_from("three flagged", tmp_path)
+    groups = document.ContentSequence[-1].ContentSequence
+    for number, group in enumerate(groups):
         for part in group.ContentSequence:
             if part.ConceptNameCodeSequence[0].CodeValue == "112040":
-                part.UID = "1.2.3.99"
-    assert all(v.fractured is not None for v in read_verdicts(document, reported, RECEIVED))
+                part.UID = f"1.2.3.{number}"
+    del groups[1]
+    found = read_verdicts(document, reported, RECEIVED, image)
+    assert [(v.level, v.fractured) for v in found] == [("L1", None)]
 
 
 def test_what_is_no_measurement_report_or_names_nothing_of_ours_is_no_answer(
