@@ -23,6 +23,7 @@ from pydicom.dataset import Dataset
 
 from listener.measured_groups import OF_THE_STUDY, Said, groups_in, predecessors_of
 from listener.results.identity import ResultKey, report_uids
+from listener.results.wording.catalogue import Catalogue, read_catalogue
 from listener.settings import Settings
 from listener.spool import Spool
 from listener.verdicts import Verdict
@@ -30,6 +31,7 @@ from listener.verdicts import Verdict
 SR_CLASSES: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.88.{last}" for last in (11, 22, 33, 34))
 """Basic Text, Enhanced, Comprehensive and Comprehensive 3D SR."""
 
+ENGLISH: Final = read_catalogue()
 NEAR_MM: Final = 20.0
 """How far a reader's region may lie from the body that it speaks of: less than to the next body."""
 
@@ -81,7 +83,8 @@ def verdicts_in(
         def image(sop_instance_uid: str) -> Dataset:
             return dcmread(folder / f"{sop_instance_uid}.dcm", stop_before_pixels=True)
 
-        return read_verdicts(dcmread(folder / name), reported, received_at, image)
+        words = read_catalogue(settings.report.wording)
+        return read_verdicts(dcmread(folder / name), reported, received_at, image, words)
     except Exception:  # noqa: BLE001  (a foreign document may break a parser in any way)
         return ()
 
@@ -91,12 +94,14 @@ def read_verdicts(
     reported: Sequence[ReportedVertebra],
     received_at: datetime,
     image: Callable[[str], Dataset] | None = None,
+    words: Catalogue = ENGLISH,
 ) -> tuple[Verdict, ...]:
     """Return what a document says of the vertebrae that were ``reported``; nothing where it says nothing.
 
-    ``image`` gives the header of a source image by its SOP Instance UID: regions lie on those.
+    ``image`` gives the header of a source image by its SOP Instance UID: regions lie on those. ``words`` are
+    the site's.
     """
-    groups, source = groups_in(document, image), _source(document, received_at)
+    groups, source = groups_in(document, image, words), _source(document, received_at)
     about_one = [each for each in groups if not _is_of_the_study(each, reported)]
     matched = ((each, _match(each, reported)) for each in about_one)
     found = (_verdict(each, ours, source) for each, ours in matched if ours is not None)

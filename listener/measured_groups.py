@@ -1,7 +1,7 @@
 """A TID 1500 document (PS3.16) of whoever wrote it in; what each of its measurement groups says out.
 
 A grade is taken from our own Genant code, or from the comment ("T12: Genant 2", "L1: no fracture"), which is
-what viewers let a reader edit.
+what viewers let a reader edit: in English, and in the words of the site.
 """
 
 import re
@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 
 from inference.levels import GRADED_LEVELS
 from listener.results.level_codes import LEVEL_CODES
+from listener.results.wording.catalogue import Catalogue, holds
 
 MEASUREMENT_REPORT: Final = "126000"
 MEASUREMENT_GROUP: Final = "125007"
@@ -48,14 +49,17 @@ def predecessors_of(document: Dataset) -> set[str]:
     }
 
 
-def groups_in(document: Dataset, image: Callable[[str], Dataset] | None) -> tuple["Said", ...]:
+def groups_in(
+    document: Dataset, image: Callable[[str], Dataset] | None, words: Catalogue
+) -> tuple["Said", ...]:
     """Return what each group of a measurement report says; nothing of any other document.
 
-    ``image`` gives the header of a source image by its SOP Instance UID: regions lie on those.
+    ``image`` gives the header of a source image by its SOP Instance UID: regions lie on those. ``words`` has
+    what readers of the site call a fracture and none.
     """
     if _name(document) != MEASUREMENT_REPORT:
         return ()
-    return tuple(Said.of(group, image) for group in _groups(document))
+    return tuple(Said.of(group, image, words) for group in _groups(document))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Said:
     is_fracture: bool | None
 
     @classmethod
-    def of(cls, group: Dataset, image: Callable[[str], Dataset] | None) -> "Said":
+    def of(cls, group: Dataset, image: Callable[[str], Dataset] | None, words: Catalogue) -> "Said":
         """Read a group."""
         items = list(group.get("ContentSequence") or ())
         comment = " ".join(str(item.get("TextValue") or "") for item in items if _name(item) == COMMENT)
@@ -79,10 +83,12 @@ class Said:
         grades = [int(grade) for grade in _GRADE.findall(comment)[:1]]
         grades += [int(codes[GENANT][-1])] if re.fullmatch(r"GENANT[0-3]", codes.get(GENANT, "")) else []
         finding = codes.get(FINDING, "")
-        is_normal = bool(_NORMAL.search(comment)) or (not grades and finding in NONE_FOUND)
+        is_normal = bool(_NORMAL.search(comment)) or holds(comment, words.phrases("reader.no_fracture"))
+        is_normal = is_normal or (not grades and finding in NONE_FOUND)
         named = {code: level for level, code in LEVEL_CODES.items()}.get(codes.get(FINDING_SITE, ""))
         written = next((level for level in _LEVEL.findall(comment) if level in GRADED_LEVELS), None)
         is_fracture = finding in FRACTURES or bool(_FRACTURED.search(comment))
+        is_fracture = is_fracture or holds(comment, words.phrases("reader.fracture"))
         return cls(
             uids[0] if uids else "",
             finding,

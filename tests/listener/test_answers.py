@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
-from spine_cases import SERIES, STUDY, study_of
+from spine_cases import GERMAN, SERIES, STUDY, study_of
 
 from inference.findings_json import as_json
 from listener.answers import ReportedVertebra, read_verdicts, reported_vertebrae
@@ -102,6 +102,25 @@ def test_a_label_that_a_reader_edited_is_a_verdict(
     verdict = only(read_verdicts(document, reported, RECEIVED))
     assert (verdict.level, verdict.grade, verdict.fractured) == ("T12", grade, fractured)
     assert verdict.reader_role == "unverified reader"
+
+
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("T12: keine Fraktur", (0, False)),
+        ("Unauffällig", (0, False)),
+        ("BWK 12: Genant 3", (3, True)),
+        ("Fraktur im Verlauf zunehmend", None),
+        ("T12: Verdacht auf Kompressionsfraktur, Genant 2 (Keilform)", None),
+    ],
+)
+def test_a_reader_is_understood_in_the_words_of_the_site(
+    reported: list[ReportedVertebra], comment: str, said: tuple[int, bool] | None
+) -> None:
+    document = returned()
+    item(document, "121106").TextValue = comment
+    found = read_verdicts(document, reported, RECEIVED, image, GERMAN.words)
+    assert [(v.grade, v.fractured) for v in found] == ([] if said is None else [said])
 
 
 def test_a_grade_that_a_reader_coded_is_a_verdict(reported: list[ReportedVertebra]) -> None:

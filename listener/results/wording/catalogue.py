@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,10 @@ class Catalogue:
         """Return a text with its placeholders filled."""
         return self.told[key].format(**values)
 
+    def phrases(self, key: str) -> tuple[str, ...]:
+        """Return a text's parts between bars."""
+        return tuple(part for phrase in self.told[key].split("|") if (part := phrase.strip()))
+
     def written(self, text: str) -> str:
         """Return a text made elsewhere (a header's word, a name) in the characters of this one, on one line.
 
@@ -80,9 +85,27 @@ def read_catalogue(own: Path | None = None) -> Catalogue:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"report.wording: {own}: {error}") from None
     faults = [f"{key}: {fault}" for key, text in overrides.items() if (fault := _fault(key, text, english))]
+    faults = faults or _contradictions(Catalogue(english, english | overrides))
     if faults:
         raise SettingsError("\n".join(f"report.wording: {own}: {fault}" for fault in faults))
     return Catalogue(english, english | overrides)
+
+
+def _contradictions(words: Catalogue) -> list[str]:
+    """Viewers send our labels back unchanged: none may read like a reader's "no fracture"."""
+    labels = [
+        words.told[f"finding.{name}"] for name in ("suspected", "possible", "certainty", "low_certainty")
+    ]
+    labels += [text for key, text in words.told.items() if key.startswith("shape.")]
+    denied = [phrase for phrase in words.phrases("reader.no_fracture") if holds(" ".join(labels), [phrase])]
+    return [f"reader.no_fracture: {phrase!r} stands in one of our own labels" for phrase in denied]
+
+
+def holds(text: str, phrases: Iterable[str]) -> bool:
+    """Whether a text holds one of some phrases, as whole words, in capitals or not."""
+    return any(
+        re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE) is not None for phrase in phrases
+    )
 
 
 def _flat(content: dict[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def test_a_site_s_entry_replaces_ours_and_the_rest_stays(tmp_path: Path) -> None
         ('[level]\none = "{levels.real}"', "level.one: {levels.real} must be a plain name"),
         ('[level]\none = "{levels"', "level.one: "),
         (f'[short]\nreport = "{"x" * 65}"', "short.report: has 65 characters"),
+        ('[reader]\nno_fracture = "none | mild deformity"', "reader.no_fracture: 'mild deformity' stands in"),
         ("[level", "own.toml"),
     ],
 )
@@ -183,9 +184,9 @@ def test_no_text_takes_long_to_tell(parts: list[str]) -> None:
 
 def used_keys() -> set[str]:
     """Keys as the code names them; where it puts them together, the part before."""
-    code = " ".join(
-        path.read_text(encoding="utf-8") for path in Path(listener.results.__file__).parent.rglob("*.py")
-    )
+    results = Path(listener.results.__file__).parent
+    files = [*results.rglob("*.py"), results.with_name("measured_groups.py")]
+    code = " ".join(path.read_text(encoding="utf-8") for path in files)
     return set(re.findall(r'"([a-z_]+\.[a-z_]*)(?="|{)', code))
 
 
