@@ -75,7 +75,13 @@ def _reported(
 def verdicts_in(
     settings: Settings, study_instance_uid: str, name: str, received_at: datetime
 ) -> tuple[Verdict, ...]:
-    """Return the verdicts of one document in the spool; none where it cannot be read."""
+    """Return the verdicts of one document in the spool; none where it cannot be read.
+
+    Raises
+    ------
+    SettingsError : the site's wording is gone or wrong; the document should be read later
+    """
+    words = read_catalogue(settings.report.wording)
     try:
         folder = Spool(settings.spool).study_folder(study_instance_uid)
         reported = reported_vertebrae(settings.results, study_instance_uid)
@@ -83,7 +89,6 @@ def verdicts_in(
         def image(sop_instance_uid: str) -> Dataset:
             return dcmread(folder / f"{sop_instance_uid}.dcm", stop_before_pixels=True)
 
-        words = read_catalogue(settings.report.wording)
         return read_verdicts(dcmread(folder / name), reported, received_at, image, words)
     except Exception:  # noqa: BLE001  (a foreign document may break a parser in any way)
         return ()

@@ -66,8 +66,9 @@ class Catalogue:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of what is told."""
-        return hashlib.sha256(json.dumps(dict(self.told), sort_keys=True).encode()).hexdigest()
+        """SHA-256 (hex) of what is told; what readers may write is none of it."""
+        told = {key: text for key, text in self.told.items() if not key.startswith("reader.")}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def read_catalogue(own: Path | None = None) -> Catalogue:

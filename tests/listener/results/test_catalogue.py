@@ -66,6 +66,8 @@ def test_a_site_s_entry_replaces_ours_and_the_rest_stays(tmp_path: Path) -> None
     assert told.text("grade.severe") == "sévère"
     assert told.text("grade.mild") == "mild"
     assert told.digest != ours.digest
+    readers = read_catalogue(own(tmp_path, '[reader]\nfracture = "fx"\n'))
+    assert readers.phrases("reader.fracture") == ("fx",) and readers.digest == ours.digest
 
 
 @pytest.mark.parametrize(
