@@ -158,10 +158,10 @@ def test_what_a_reader_renames_and_deletes_in_ohif_comes_back_as_answers(
         room = ReadingRoom(browser, ohif).open_study(asked.study.uid, series=7)
         room.open_series(9001).take_over_measurements().open_measurements()
         room.rename_measurement("L2: Verdacht", "L2: Genant 1").delete_measurement("T12: Verdacht")
+        expect(browser.page.get_by_text("L2: Genant 1")).to_have_count(1)
         browser.screenshot(SCREENSHOTS / "corrected.png")
         room.save_measurements()
         wait_until(lambda: asked.pacs.count(asked.study.uid, "SR") == 2, "OHIF stored its report")
-        expect(browser.page.get_by_text("L2: Genant 1")).to_have_count(1)
     reports = asked.pacs.instances_of(asked.study.uid, "SR")
     (saved,) = [report for report in reports if report.SOPInstanceUID not in ours]
     saved.save_as(tmp_path / "answer.dcm")
