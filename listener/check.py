@@ -10,6 +10,8 @@ from pathlib import Path
 from inference.card import DEFAULT_BUNDLE, read_card, verify
 from inference.errors import InferenceError
 from listener.delivery import echo
+from listener.errors import SettingsError
+from listener.results.language import read_language
 from listener.settings import Destination, Settings
 
 
@@ -29,6 +31,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _bundle("model bundle", settings.worker.bundle or DEFAULT_BUNDLE)
     if settings.worker.shadow is not None:
         yield _bundle("shadow bundle", settings.worker.shadow)
+    yield _language(settings)
     yield _port(settings)
     yield _callers(settings)
     if not settings.destinations:
@@ -66,6 +69,16 @@ def _bundle(subject: str, folder: Path) -> CheckResult:
     except InferenceError as error:
         return CheckResult(subject, "", str(error))
     return CheckResult(subject, f"{identity.name} {identity.version}, checksums agree", None)
+
+
+def _language(settings: Settings) -> CheckResult:
+    report = settings.report
+    try:
+        language = read_language(report)
+    except SettingsError as error:
+        return CheckResult("wording", "", str(error))
+    named = f"{language.words.text('language.meaning')}, {report.font or 'built-in font'}"
+    return CheckResult("wording", named, None)
 
 
 def _port(settings: Settings) -> CheckResult:

@@ -11,6 +11,8 @@ from listener.errors import StudyError
 from listener.recipients import kinds_to_make
 from listener.results.build import Result, objects_of
 from listener.results.errors import ResultError
+from listener.results.kinds import PICTURES
+from listener.results.language import read_language
 from listener.screening import screen_to_statement, summarise
 from listener.settings import Settings
 
@@ -32,8 +34,9 @@ def screen_folder(folder: Path, output: Path, settings: Settings) -> OfflineOutc
         The files cannot be reported on: no images, several studies, several patients.
     """
     files = tuple(sorted(path for path in folder.rglob("*") if path.is_file()))
+    language = read_language(settings.report)
     try:
-        statement = screen_to_statement(files, load_bundle(settings.worker.bundle), settings)
+        statement = screen_to_statement(files, load_bundle(settings.worker.bundle), settings, language)
         built = objects_of(statement, kinds_to_make(settings.destinations))
     except (InferenceError, ResultError) as error:
         raise StudyError(f"{folder}: {error}") from error
@@ -45,7 +48,7 @@ def screen_folder(folder: Path, output: Path, settings: Settings) -> OfflineOutc
 def _write(result: Result, output: Path) -> list[Path]:
     path = output / f"{result.name}.dcm"
     path.write_bytes(result.to_bytes())
-    if "PixelData" not in result.dataset:
+    if result.kind not in PICTURES:
         return [path]
     picture = path.with_suffix(".png")
     Image.fromarray(result.dataset.pixel_array).save(picture)

@@ -31,6 +31,7 @@ from listener.results.build import Result, objects_of, statement_of
 from listener.results.errors import ResultError
 from listener.results.identity import Product
 from listener.results.kinds import REPORTS
+from listener.results.language import Language, read_language
 from listener.results.notices import notices
 from listener.results.statement import Statement
 from listener.settings import Settings
@@ -50,6 +51,7 @@ class Screener:
         self._settings = settings
         self._registry = registry
         self._bundle = bundle
+        self._language = read_language(settings.report)
         self._spool = Spool(settings.spool)
         self._audit = Audit(settings.audit_folder, settings.syslog)
         self._one_at_a_time = threading.Lock()
@@ -90,7 +92,7 @@ class Screener:
         files = self._spool.files(study.study_instance_uid)
         uid, outbox = study.study_instance_uid, self._registry.deliveries
         statement = screen_to_statement(
-            files, self._bundle, self._settings, outbox.earlier_reports(uid, sorted(REPORTS))
+            files, self._bundle, self._settings, self._language, outbox.earlier_reports(uid, sorted(REPORTS))
         )
         built = objects_of(statement, kinds_to_make(self._settings.destinations))
         finished = [*self._place(statement, built), *self._place_notices(statement, built[0])]
@@ -147,7 +149,11 @@ class Screener:
 
 
 def screen_to_statement(
-    files: tuple[Path, ...], bundle: Bundle, settings: Settings, earlier: Sequence[EarlierReport] = ()
+    files: tuple[Path, ...],
+    bundle: Bundle,
+    settings: Settings,
+    language: Language,
+    earlier: Sequence[EarlierReport] = (),
 ) -> Statement:
     """Screen the instances of one study, and gather what the results will state."""
     screening = screen_files(files, bundle)
@@ -158,6 +164,7 @@ def screen_to_statement(
         datetime.now().astimezone(),
         Product(version=__version__),
         earlier,
+        language,
     )
 
 

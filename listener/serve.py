@@ -18,6 +18,7 @@ from listener.durable_file import make_folder
 from listener.errors import SettingsError
 from listener.process import until_stopped
 from listener.registry import Registry
+from listener.results.language import read_language
 from listener.settings import Settings
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ def serve(settings: Settings, settings_file: Path) -> None:
 def running(settings: Settings, settings_file: Path) -> Iterator[None]:
     """Keep every role's process alive while the block runs; however this process ends, they end with it."""
     verify(settings.worker.bundle or DEFAULT_BUNDLE)
+    read_language(settings.report)
     with _alone_in(settings.folder):
         prepare_databases(settings)
         roles = [["listener.receiver"], ["listener.dispatcher"]]

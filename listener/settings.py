@@ -120,6 +120,10 @@ class Report(_Section):
 
     flag_grade: Literal[1, 2, 3] = 2
     """The least Genant grade that is flagged; milder deformities are listed as possible."""
+    wording: Path | None = None
+    """A file of your own sentences (TOML), relative to the settings file; what it omits stays English."""
+    font: Path | None = None
+    """The font of the pictures (TrueType or OpenType); the built-in one has no accents or other alphabets."""
 
 
 StudyFilter = Literal["all", "findings", "flagged"]
@@ -322,10 +326,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     """Take relative paths from the folder of the settings file, not from wherever the command runs."""
     bundles = {"bundle": settings.worker.bundle, "shadow": settings.worker.shadow}
     found = {name: (folder / path).resolve() for name, path in bundles.items() if path is not None}
-    worker = settings.worker.model_copy(update=found)
     files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
-    tls = settings.tls.model_copy(update=files)
-    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "tls": tls}
+    texts = {name: (folder / file).resolve() for name, file in settings.report if isinstance(file, Path)}
+    anchored = {
+        "folder": (folder / settings.folder).resolve(),
+        "worker": settings.worker.model_copy(update=found),
+        "tls": settings.tls.model_copy(update=files),
+        "report": settings.report.model_copy(update=texts),
+    }
     return settings.model_copy(update=anchored)
 
 

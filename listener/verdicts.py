@@ -4,13 +4,14 @@
 present:
 
 =====================  ==================================================================================
-form                   1; another number means that the meaning of a key has changed
+form                   2; another number means that the meaning of a key has changed
 study_instance_uid     the study's UID (0020,000D) as received
 series_instance_uid    the series the vertebra was seen on: its images are what ``centre_lps_mm`` refers to
 level                  the reader's level, ``"T12"``, ``"L1"``, ...; null where nobody named it
 centre_lps_mm          ``[x, y, z]`` of the body's centre, LPS mm, as the node found it
-grade                  the reader's Genant grade, 0 to 3; null: "fractured", grade not given
-fractured              true, false: the reader's answer at all; with a grade always ``grade >= 1``
+grade                  the reader's Genant grade, 0 to 3; null: not given
+fractured              true, false: the reader's answer at all; with a grade always ``grade >= 1``. null: the
+                       reader took our finding out of the report and said nothing of the vertebra (form 2)
 found_level            what the node had said of it: its level (or null) ...
 found_grade            ... and its grade
 tracking_uid           the tracking UID (112040, DCM) under which the node had reported it
@@ -20,7 +21,8 @@ source_uid             SOP Instance UID of the answering document; "" for the we
 decided_at             ISO 8601 with its offset; without one the node's own time zone is meant
 =====================  ==================================================================================
 
-Of several lines about one ``tracking_uid`` the latest ``decided_at`` counts. A vertebra that a reader left as
+Of several lines about one ``tracking_uid`` the latest ``decided_at`` counts, of those that are not null in
+``fractured`` if there is one. A vertebra that a reader left as
 it was, in a document that was verified, is an answer too: its ``grade`` equals ``found_grade``. What a reader
 says nothing of has no line.
 """
@@ -29,7 +31,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
-FORM: Final = 1
+FORM: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Verdict:
     level: str | None
     centre_lps_mm: tuple[float, float, float]
     grade: int | None
-    fractured: bool
+    fractured: bool | None
     found_level: str | None
     found_grade: int
     tracking_uid: str

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import get_data_path
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
@@ -26,9 +28,17 @@ from inference.findings import (
 from inference.volume import SourceSlice, Volume
 from listener.results.build import Result, build_results, statement_of
 from listener.results.identity import Product
+from listener.results.language import ENGLISH, Language, read_language
 from listener.results.report import structured_report
 from listener.results.statement import Statement
+from listener.settings import Report
 
+GERMAN = read_language(
+    Report(
+        wording=Path(__file__).parents[1] / "deploy" / "wording.de.toml",
+        font=Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf",
+    )
+)
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 SERIES = f"{STUDY}.1"
 LEVELS = ("T11", "T12", "L1", "L2", "L3")
@@ -58,9 +68,11 @@ class Study:
         """This study's results, built once."""
         return _built(self)
 
-    def statement(self) -> Statement:
+    def statement(self, language: Language = ENGLISH) -> Statement:
         """What its results state."""
-        return statement_of(self.report, self.volume, self.headers, CREATED_AT, Product("1.2.3"))
+        return statement_of(
+            self.report, self.volume, self.headers, CREATED_AT, Product("1.2.3"), language=language
+        )
 
     def document(self) -> Dataset:
         """Build its Structured Report alone."""

@@ -1,7 +1,7 @@
 """From what screening a study found to the finished objects: the room's one entrance."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 
@@ -12,18 +12,20 @@ from pydicom.uid import ExplicitVRLittleEndian
 from inference.findings import StudyReport
 from inference.volume import Volume
 from listener.results.capture import secondary_capture
+from listener.results.character_sets import in_unicode
 from listener.results.document import encapsulated_pdf
 from listener.results.errors import ResultError
-from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, result_key
+from listener.results.identity import IMPLEMENTATION_CLASS_UID, Product, ResultKey, report_uids, result_key
 from listener.results.key_objects import key_objects
 from listener.results.kinds import PICTURES, USUAL, ResultKind
+from listener.results.language import ENGLISH, Language
 from listener.results.outcome import outcome_of
 from listener.results.pictures import Picture, draw_pictures
 from listener.results.presentation import presentation_state
-from listener.results.report import report_uids, structured_report
+from listener.results.report import structured_report
 from listener.results.segmentation import segmentation
 from listener.results.statement import Statement
-from listener.results.study_context import study_context
+from listener.results.study_context import StudyContext, study_context
 from listener.study import EarlierReport
 
 
@@ -57,6 +59,7 @@ def build_results(
     product: Product,
     kinds: frozenset[ResultKind] = USUAL,
     earlier: Sequence[EarlierReport] = (),
+    language: Language = ENGLISH,
 ) -> tuple[Result, ...]:
     """Make the objects that tell a study's result.
 
@@ -69,12 +72,13 @@ def build_results(
     product : the release that speaks
     kinds : what to make
     earlier : what was reported on this study before; of it, this result supersedes the latest version
+    language : the sentences; of a study whose patient's names cannot be decoded, results are in English
 
     Raises
     ------
     ResultError : no image can be referenced, or the images mix studies or patients
     """
-    return objects_of(statement_of(report, volume, headers, created_at, product, earlier), kinds)
+    return objects_of(statement_of(report, volume, headers, created_at, product, earlier, language), kinds)
 
 
 def objects_of(statement: Statement, kinds: frozenset[ResultKind]) -> tuple[Result, ...]:
@@ -117,12 +121,15 @@ def statement_of(
     created_at: datetime,
     product: Product,
     earlier: Sequence[EarlierReport] = (),
+    language: Language = ENGLISH,
 ) -> Statement:
     """Gather all that the objects state; same arguments and errors as `build_results`."""
     if report.assessed and (volume is None or not volume.sources):
         raise ResultError("vertebrae were assessed, but the images they were seen on are not known")
-    context = study_context(report.study_instance_uid, headers, volume)
-    key = result_key(report, context.sop_instance_uids)
+    context, language = _in_one_character_set(
+        study_context(report.study_instance_uid, headers, volume), language
+    )
+    key = result_key(report, context.sop_instance_uids, language.digest)
     return Statement(
         report=report,
         outcome=outcome_of(report),
@@ -131,8 +138,21 @@ def statement_of(
         key=key,
         product=product,
         created_at=created_at,
+        language=language,
         earlier=_superseded(key, earlier),
     )
+
+
+def _in_one_character_set(context: StudyContext, language: Language) -> tuple[StudyContext, Language]:
+    """Choose words and bytes that one object can hold.
+
+    ASCII fits every patient's character set. Other words need Unicode, and so do the names beside them; of
+    names that cannot be told for sure the bytes are kept, and the words are English.
+    """
+    if language.words.is_ascii:
+        return context, language
+    patient = in_unicode(context.patient)
+    return (context, ENGLISH) if patient is None else (replace(context, patient=patient), language)
 
 
 def _superseded(key: ResultKey, earlier: Sequence[EarlierReport]) -> tuple[EarlierReport, ...]:

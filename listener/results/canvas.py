@@ -1,12 +1,13 @@
 """A picture to draw text and lines on, smooth at any size: drawn at twice the size, then halved."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from listener.results.typeface import Typeface
 
 Colour = tuple[int, int, int]
 Spot = tuple[float, float]
@@ -19,7 +20,8 @@ HALO: Final[Colour] = (0, 0, 0)
 class Canvas:
     """Text and lines over a grey picture. Every length is in pixels of the finished picture."""
 
-    def __init__(self, columns: int, rows: int, paper: Colour = (0, 0, 0)) -> None:
+    def __init__(self, columns: int, rows: int, typeface: Typeface, paper: Colour = (0, 0, 0)) -> None:
+        self.typeface = typeface
         self._base = Image.new("RGB", (columns, rows), paper)
         self._ink = Image.new("RGBA", (columns * FINER, rows * FINER))
         self._pen = ImageDraw.Draw(self._ink)
@@ -33,8 +35,8 @@ class Canvas:
     ) -> None:
         """Write one line at ``at``; ``anchor`` is Pillow's (left, baseline: "ls")."""
         self._pen.text(
-            (at[0] * FINER, at[1] * FINER), words, fill=(*colour, 255), font=_font(size), anchor=anchor,
-            stroke_width=halo * FINER, stroke_fill=(*HALO, 255),
+            (at[0] * FINER, at[1] * FINER), words, fill=(*colour, 255), anchor=anchor,
+            font=self.typeface.sized(size * FINER), stroke_width=halo * FINER, stroke_fill=(*HALO, 255),
         )  # fmt: skip
 
     def line(self, spots: Sequence[Spot], width: float, colour: Colour, opacity: float = 1.0) -> None:
@@ -73,28 +75,3 @@ class Canvas:
         merged = self._base.copy()
         merged.paste(ink, mask=ink.getchannel("A"))
         return np.array(merged, dtype=np.uint8)
-
-
-def text_width(words: str, size: float) -> float:
-    """Return how wide a line comes out, in pixels of the finished picture."""
-    return _font(size).getlength(words) / FINER
-
-
-def wrapped(words: str, size: float, width: float) -> list[str]:
-    """Break a text into lines no wider than ``width``; a longer word keeps its own line."""
-    lines: list[str] = []
-    for word in words.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
-@cache
-def _font(size: float) -> ImageFont.FreeTypeFont:
-    """Pillow's own scalable font: no picture depends on what fonts a machine has."""
-    font = ImageFont.load_default(size=size * FINER)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
-    return font

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from listener.results import codes, wording
+from listener.results import codes
 from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.results.kinds import ResultKind
 from listener.results.pictures import Picture
@@ -29,11 +29,11 @@ def secondary_capture(statement: Statement, picture: Picture) -> Dataset:
     capture.SeriesInstanceUID = statement.key.uid("picture series")
     capture.SeriesNumber = SERIES_NUMBER
     capture.InstanceNumber = picture.number
-    capture.SeriesDescription = wording.PICTURE_SERIES
+    capture.SeriesDescription = statement.words.text("short.pictures")
     capture.Modality = "OT"
     capture.BodyPartExamined = "SPINE"
     capture.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
-    capture.ImageComments = wording.RESEARCH_ONLY
+    capture.ImageComments = statement.words.text("short.research_only")
     capture.BurnedInAnnotation = "YES"
     capture.RecognizableVisualFeatures = "NO"
     capture.LossyImageCompression = "00"
@@ -59,7 +59,7 @@ def _put_derivation(capture: Dataset, statement: Statement, kind: ResultKind) ->
     capture.PatientOrientation = ""
     if statement.volume is not None:
         capture.PatientOrientation = ["L", "F"] if kind is ResultKind.CORONAL else ["P", "F"]
-        capture.DerivationDescription = wording.DERIVATION
+        capture.DerivationDescription = statement.words.text("picture.derivation")
         capture.DerivationCodeSequence = [codes.REFORMATTING]
 
 

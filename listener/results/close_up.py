@@ -1,5 +1,6 @@
 """From one flagged vertebra to its close-up: six height points, the neighbours, and what they let expect."""
 
+from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Final
 
@@ -8,8 +9,6 @@ from numpy.typing import NDArray
 
 from inference.findings import Heights, StudyReport, VertebraFinding
 from inference.heights import Measured, height_losses
-from inference.volume import Volume
-from listener.results import wording
 from listener.results.canvas import Canvas, Colour, Spot
 from listener.results.marks import Panel, edge, end_plates, six
 from listener.results.notes import DETAIL_SIZE, GRADE_COLOURS, GREY, LEADING, PLAIN
@@ -31,6 +30,7 @@ from listener.results.page import (
 )  # fmt: skip
 from listener.results.reformat import Fit, Frame, Plane, cut, framed
 from listener.results.statement import Statement
+from listener.results.wording import captions
 
 FIT: Final = Fit(margin_mm=24.0, finest_mm=0.11, spine_at=0.46)
 SLAB_MM: Final = 3.0
@@ -40,6 +40,7 @@ INSET_MM: Final = 62.0
 """... and in the patient."""
 COLUMN_OFFSETS: Final = (210.0, 330.0, 440.0)
 """Right edges of the table's columns, from its left."""
+COLUMN_WIDTH: Final = 105.0
 GHOST: Final[Colour] = (236, 240, 245)
 
 
@@ -47,7 +48,7 @@ def draw_close_up(statement: Statement, finding: VertebraFinding) -> NDArray[np.
     """Return the picture of one assessed vertebra, uint8 (1020, 1188, 3), RGB."""
     report, volume = statement.report, statement.volume
     assert volume is not None
-    canvas = Canvas(COLUMNS, ROWS)
+    canvas = Canvas(COLUMNS, ROWS, statement.typeface)
     centres = np.array([each.centre_lps_mm for each in report.findings])
     around = _around(report, finding)
     shown = np.array([each.centre_lps_mm for each in around])
@@ -61,7 +62,7 @@ def draw_close_up(statement: Statement, finding: VertebraFinding) -> NDArray[np.
             _neighbour(canvas, neighbour, panel)
     _own(canvas, finding, expected, panel)
     _text(canvas, statement, finding, expected)
-    _insets(canvas, volume, centres, finding)
+    _insets(canvas, statement, centres, finding)
     return canvas.pixels()
 
 
@@ -121,23 +122,25 @@ def _level(canvas: Canvas, finding: VertebraFinding, colour: Colour, panel: Pane
 def _text(canvas: Canvas, statement: Statement, finding: VertebraFinding, expected: Heights | None) -> None:
     assert finding.assessment is not None
     colour = GRADE_COLOURS[finding.assessment.grade]
-    words = wording.close_up(finding, statement.report.flag_grade)
-    baseline = head(canvas, statement.product, words.title, colour, (TEXT_LEFT, TEXT_TOP))
-    baseline = paragraphs(canvas, words.details, (TEXT_LEFT, baseline), 16.5, PLAIN)
-    baseline = _table(canvas, finding.assessment.heights, expected, (TEXT_LEFT, baseline + 30))
-    paragraphs(canvas, wording.legend(expected is not None), (TEXT_LEFT, baseline + 16), 13.5, GREY)
+    texts = captions.close_up(statement.words, finding, statement.report.flag_grade)
+    baseline = head(canvas, statement, texts.title, colour, (TEXT_LEFT, TEXT_TOP))
+    baseline = paragraphs(canvas, texts.details, (TEXT_LEFT, baseline), 16.5, PLAIN)
+    rows = captions.height_table(statement.words, finding.assessment.heights, expected)
+    baseline = _table(canvas, rows, (TEXT_LEFT, baseline + 30))
+    legend = captions.legend(statement.words, expected is not None)
+    paragraphs(canvas, legend, (TEXT_LEFT, baseline + 16), 13.5, GREY)
     foot(canvas, statement, TEXT_LEFT)
 
 
-def _table(canvas: Canvas, measured: Heights, expected: Heights | None, at: Spot) -> float:
+def _table(canvas: Canvas, rows: Sequence[Sequence[str]], at: Spot) -> float:
     """Measured heights beside those that the neighbours let expect; return where it ends."""
     left, baseline = at
-    rows = wording.height_table(measured, expected)
     for number, row in enumerate(rows):
         colour = GREY if number == 0 else PLAIN
         canvas.text(row[0], (left, baseline), DETAIL_SIZE, colour)
         for words, offset in zip(row[1:], COLUMN_OFFSETS, strict=True):
-            canvas.text(words, (left + offset, baseline), DETAIL_SIZE, colour, anchor="rs")
+            size = canvas.typeface.fitting(words, DETAIL_SIZE, COLUMN_WIDTH)
+            canvas.text(words, (left + offset, baseline), size, colour, anchor="rs")
         if number == 0:
             canvas.line([(left, baseline + 9), (left + COLUMN_OFFSETS[-1], baseline + 9)], 1, GREY, 0.6)
             baseline += 6
@@ -145,14 +148,20 @@ def _table(canvas: Canvas, measured: Heights, expected: Heights | None, at: Spot
     return baseline
 
 
-def _insets(canvas: Canvas, volume: Volume, centres: NDArray[np.float64], finding: VertebraFinding) -> None:
+def _insets(
+    canvas: Canvas, statement: Statement, centres: NDArray[np.float64], finding: VertebraFinding
+) -> None:
     """The same body without a mark on it, from the side and from the front: the lines must hide nothing."""
+    volume, words = statement.volume, statement.words
+    assert volume is not None
     pixel_mm = INSET_MM / INSET
     top = FOOT_TOP - 44 - INSET
-    for number, plane in enumerate((Plane.SAGITTAL, Plane.CORONAL)):
+    captioned = ((Plane.SAGITTAL, "picture.unmarked_side"), (Plane.CORONAL, "picture.unmarked_front"))
+    for number, (plane, key) in enumerate(captioned):
         x, y, z = finding.centre_lps_mm
         across = (x if plane is Plane.CORONAL else y) - INSET_MM / 2
         frame = Frame(plane, INSET, INSET, pixel_mm, across, z + INSET_MM / 2)
         panel = Panel(frame, TEXT_LEFT + number * (INSET + 24), top)
         lay_anatomy(canvas, panel, cut(volume, centres, frame, SLAB_MM))
-        canvas.text(wording.INSETS[number], (panel.left, top - 8), 13.5, GREY)
+        caption = words.text(key)
+        canvas.text(caption, (panel.left, top - 8), canvas.typeface.fitting(caption, 13.5, INSET), GREY)

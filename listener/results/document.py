@@ -3,17 +3,19 @@
 import time
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import pairwise
 from typing import Final
 
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
-from listener.results import codes, wording
-from listener.results.canvas import Canvas, Colour, text_width, wrapped
+from listener.results import codes
+from listener.results.canvas import Canvas, Colour
 from listener.results.identity import MANUFACTURER
 from listener.results.pictures import Picture
 from listener.results.statement import Statement, put_origin
+from listener.results.wording import captions
 
 SERIES_NUMBER: Final = 9051
 DPI: Final = 150
@@ -22,8 +24,9 @@ PAGE: Final = (1240, 1754)
 MARGIN: Final = 110
 INK: Final[Colour] = (25, 30, 36)
 FAINT: Final[Colour] = (95, 102, 110)
-ROW: Final = 30.0
-COLUMNS_AT: Final = (0, 110, 310, 480, 620)
+CELL_SIZE: Final = 19.0
+ROW_GAP: Final = 6.0
+COLUMNS_AT: Final = (0, 140, 300, 450, 620)
 
 
 def encapsulated_pdf(statement: Statement, pictures: Sequence[Picture]) -> Dataset:
@@ -35,11 +38,11 @@ def encapsulated_pdf(statement: Statement, pictures: Sequence[Picture]) -> Datas
     made.SOPInstanceUID = statement.key.uid("document")
     made.SeriesInstanceUID = statement.key.uid("document series")
     made.SeriesNumber, made.InstanceNumber = SERIES_NUMBER, 1
-    made.SeriesDescription = wording.DOCUMENT_SERIES
+    made.SeriesDescription = statement.words.text("short.document")
     made.Modality, made.ConversionType = "DOC", "WSD"
     made.BurnedInAnnotation = "NO"
     made.AcquisitionDateTime = None
-    made.DocumentTitle = wording.DOCUMENT_SERIES
+    made.DocumentTitle = statement.words.text("short.document")
     made.ConceptNameCodeSequence = [codes.IMAGING_REPORT]
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocumentLength = len(content)
@@ -62,24 +65,24 @@ def _pdf(pages: Sequence[Image.Image], statement: Statement) -> bytes:
     buffer = BytesIO()
     pages[0].save(
         buffer, "PDF", save_all=True, append_images=pages[1:], resolution=DPI, quality=92,
-        title=wording.DOCUMENT_SERIES, author=MANUFACTURER, creationDate=dated, modDate=dated,
+        title=statement.words.text("short.document"), author=MANUFACTURER, creationDate=dated, modDate=dated,
     )  # fmt: skip
     return buffer.getvalue()
 
 
 def _first_page(statement: Statement) -> Image.Image:
-    report, outcome = statement.report, statement.outcome
-    canvas = Canvas(*PAGE, paper=(255, 255, 255))
-    canvas.text(wording.banner(statement.product.version), (MARGIN, 130), 20, FAINT)
-    canvas.text(wording.headline(outcome), (MARGIN, 190), 40, INK)
+    report, outcome, words = statement.report, statement.outcome, statement.words
+    canvas = Canvas(*PAGE, statement.typeface, paper=(255, 255, 255))
+    canvas.text(captions.banner(words, statement.product.version), (MARGIN, 130), 20, FAINT)
+    canvas.text(captions.headline(words, outcome), (MARGIN, 190), 40, INK)
     baseline = 240.0
-    for text in wording.sublines(outcome, statement.remarks):
+    for text in captions.sublines(words, outcome, statement.remarks):
         baseline = _paragraph(canvas, text, baseline, 21, INK)
-    baseline = _table(canvas, statement, baseline + 40)
+    _table(canvas, statement, baseline + 40)
     foot = (
-        *wording.small_print(outcome),
-        *wording.provenance(report, statement.product.version),
-        f"Study {report.study_instance_uid}",
+        *captions.small_print(words, outcome),
+        *captions.provenance(words, report, statement.product.version),
+        words.text("source.study", uid=report.study_instance_uid),
     )
     at = PAGE[1] - 100 - 26 * len(foot)
     for number, text in enumerate(foot):
@@ -88,21 +91,25 @@ def _first_page(statement: Statement) -> Image.Image:
 
 
 def _paragraph(canvas: Canvas, text: str, baseline: float, size: float, colour: Colour) -> float:
-    for line in wrapped(text, size, PAGE[0] - 2 * MARGIN):
+    for line in canvas.typeface.wrapped(text, size, PAGE[0] - 2 * MARGIN):
         canvas.text(line, (MARGIN, baseline), size, colour)
         baseline += size * 1.35
     return baseline
 
 
-def _table(canvas: Canvas, statement: Statement, top: float) -> float:
+def _table(canvas: Canvas, statement: Statement, top: float) -> None:
     """Every vertebra in view, one a row."""
-    for number, row in enumerate(wording.vertebra_table(statement.report)):
-        colour = FAINT if number == 0 else INK
-        for text, left in zip(row, COLUMNS_AT, strict=True):
-            room = PAGE[0] - 2 * MARGIN - left
-            shown = text if text_width(text, 19) <= room else wrapped(text, 19, room)[0] + " ..."
-            canvas.text(shown, (MARGIN + left, top + ROW * number), 19, colour)
-    return top + ROW * (len(statement.report.findings) + 1)
+    lefts = [MARGIN + left for left in COLUMNS_AT]
+    rooms = [right - left - 20 for left, right in pairwise((*lefts, PAGE[0] - MARGIN + 20))]
+    for number, row in enumerate(captions.vertebra_table(statement.words, statement.report)):
+        cells = [
+            canvas.typeface.wrapped(text, CELL_SIZE, room) for text, room in zip(row, rooms, strict=True)
+        ]
+        for lines, left in zip(cells, lefts, strict=True):
+            for down, line in enumerate(lines):
+                spot = (left, top + CELL_SIZE * 1.3 * down)
+                canvas.text(line, spot, CELL_SIZE, FAINT if number == 0 else INK)
+        top += CELL_SIZE * 1.3 * max(map(len, cells)) + ROW_GAP
 
 
 def _picture_pages(pictures: Sequence[Picture]) -> list[Image.Image]:

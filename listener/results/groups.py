@@ -10,34 +10,35 @@ from highdicom import sr
 from pydicom.dataset import Dataset
 
 from inference.findings import Assessment, StudyReport, VertebraFinding
-from listener.results import codes, wording
+from listener.results import codes
 from listener.results.identity import MANUFACTURER, MODEL_NAME, Product, ResultKey, device_uid
 from listener.results.outcome import Answer, Outcome, probability
 from listener.results.region import Region
 from listener.results.statement import Statement
+from listener.results.wording import sentences, terms
 
 Group = sr.PlanarROIMeasurementsAndQualitativeEvaluations
 
 
-def vertebra_group(
-    finding: VertebraFinding, outcome: Outcome, report: StudyReport, region: Region, key: ResultKey
-) -> Group:
+def vertebra_group(statement: Statement, finding: VertebraFinding, region: Region) -> Group:
     """Return the group of one suspected fracture or one possible mild deformity."""
-    assessment = finding.assessment
-    assert assessment is not None
+    report, outcome = statement.report, statement.outcome
+    assessment = terms.assessed(finding)
     flagged = finding in outcome.flagged
     least = report.flag_grade if flagged else report.possible_grade
-    sentence = wording.flagged_sentence if flagged else wording.possible_sentence
+    sentence = sentences.flagged_sentence if flagged else sentences.possible_sentence
     group = Group(
-        tracking_identifier=_tracking(finding.name, f"vertebra {report.findings.index(finding)}", key),
+        tracking_identifier=_tracking(
+            finding.name, f"vertebra {report.findings.index(finding)}", statement.key
+        ),
         referenced_region=_image_region(region),
         finding_type=codes.COMPRESSION_FRACTURE if flagged else codes.POSSIBLE_DEFORMITY,
-        algorithm_id=_algorithm(report),
+        algorithm_id=_algorithm(statement),
         finding_sites=[sr.FindingSite(codes.level_code(finding.level))],
         measurements=_measurements(assessment, probability(assessment, least), finding),
         qualitative_evaluations=_evaluations(assessment, flagged, outcome),
     )
-    _complete(group, region, sentence(finding, least))
+    _complete(group, region, sentence(statement.words, finding, least))
     return group
 
 
@@ -58,11 +59,11 @@ def coverage_group(statement: Statement, region: Region) -> Group:
         tracking_identifier=_tracking("study", "study", statement.key),
         referenced_region=_image_region(region),
         finding_type=_coverage_finding(outcome),
-        algorithm_id=_algorithm(report),
+        algorithm_id=_algorithm(statement),
         measurements=_coverage_measurements(outcome, report),
         qualitative_evaluations=evaluations,
     )
-    _complete(group, region, wording.coverage_sentence(outcome), statement.remarks)
+    _complete(group, region, sentences.coverage_sentence(statement.words, outcome), statement.remarks)
     return group
 
 
@@ -141,10 +142,11 @@ def _tracking(name: str, thing: str, key: ResultKey) -> sr.TrackingIdentifier:
     return sr.TrackingIdentifier(uid=key.uid("tracking", thing), identifier=f"{MANUFACTURER} {name}")
 
 
-def _algorithm(report: StudyReport) -> sr.AlgorithmIdentification:
+def _algorithm(statement: Statement) -> sr.AlgorithmIdentification:
+    words, model = statement.words, statement.report.model
     return sr.AlgorithmIdentification(
-        name=wording.plain(report.model.name),
-        version=wording.plain(f"{report.model.version} ({report.model.weights_sha256[:12]})"),
+        name=words.written(model.name),
+        version=words.written(f"{model.version} ({model.weights_sha256[:12]})"),
         family=codes.ARTIFICIAL_INTELLIGENCE,
         manufacturer=MANUFACTURER,
     )

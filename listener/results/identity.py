@@ -14,12 +14,16 @@ from typing import Final
 from pydicom.uid import UID
 
 from inference.findings import StudyReport
+from listener.results.kinds import ResultKind
 
 MANUFACTURER: Final = "Faintline"
 MODEL_NAME: Final = "Faintline vertebral fracture screening"
 
-FORM: Final = 2
+FORM: Final = 3
 """Raised whenever the tree of the report or the layout of the picture changes: other content, other UIDs."""
+
+REPORT_NAMES: Final = {ResultKind.REPORT: "report", ResultKind.PLAIN_REPORT: "report 88.33"}
+"""Under which names the UIDs of the kinds of report are derived."""
 
 _NAMESPACE: Final = uuid.UUID("6c43d5d4-b350-42df-acc5-9ab0f890c6bf")
 
@@ -51,8 +55,8 @@ class ResultKey:
         return derived_uid(self.digest, *parts)
 
 
-def result_key(report: StudyReport, sop_instance_uids: Iterable[str]) -> ResultKey:
-    """Make the key of ``report`` over the instances that were screened.
+def result_key(report: StudyReport, sop_instance_uids: Iterable[str], language: str) -> ResultKey:
+    """Make the key of ``report`` over the instances that were screened, told in a language (its digest).
 
     The numbers found are left out on purpose: another processor may differ in the last digit, and a repeated
     run must not send a second report. The reason of a failure is part of the key, because the study may well
@@ -66,8 +70,14 @@ def result_key(report: StudyReport, sop_instance_uids: Iterable[str]) -> ResultK
         "model": [report.model.name, report.model.version, report.model.weights_sha256],
         "options": [int(report.flag_grade), int(report.possible_grade)],
         "not analysed": report.not_analysed,
+        "language": language,
     }
     return ResultKey(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest())
+
+
+def report_uids(key: ResultKey) -> set[str]:
+    """Return the SOP Instance UIDs that the reports of one result have."""
+    return {str(key.uid(name)) for name in REPORT_NAMES.values()}
 
 
 def device_uid(product: Product) -> UID:

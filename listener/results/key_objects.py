@@ -6,11 +6,12 @@ from typing import Final
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom.dataset import Dataset
 
-from listener.results import codes, wording
+from listener.results import codes
 from listener.results.groups import observer
 from listener.results.region import vertebra_region
 from listener.results.statement import Statement, put_origin
 from listener.results.study_context import plain_header
+from listener.results.wording import sentences
 
 SERIES_NUMBER: Final = 9041
 
@@ -30,7 +31,7 @@ def key_objects(statement: Statement, pictures: Sequence[Dataset]) -> Dataset | 
         document_title=codes.OF_INTEREST,
         referenced_objects=chosen,
         observer_device_context=observer(statement.product),
-        description=wording.coverage_sentence(statement.outcome),
+        description=sentences.coverage_sentence(statement.words, statement.outcome),
     )
     document: Dataset = KeyObjectSelectionDocument(
         evidence=chosen,
@@ -40,7 +41,7 @@ def key_objects(statement: Statement, pictures: Sequence[Dataset]) -> Dataset | 
         sop_instance_uid=statement.key.uid("key objects"),
         instance_number=1,
     )
-    document.SeriesDescription = wording.KEY_OBJECTS_SERIES
+    document.SeriesDescription = statement.words.text("short.key_images")
     put_origin(document, statement)
     document.CodingSchemeIdentificationSequence = [codes.scheme_declaration()]
     return document

@@ -6,9 +6,10 @@ from itertools import groupby
 from typing import Final
 
 from inference.findings import Grade, VertebraFinding
-from listener.results import wording
-from listener.results.canvas import Colour, wrapped
-from listener.results.outcome import Outcome
+from listener.results.canvas import Colour
+from listener.results.statement import Statement
+from listener.results.typeface import Typeface
+from listener.results.wording import captions
 
 # Told apart by brightness too, and always said in words as well: readers differ in how they see colours.
 NORMAL: Final[Colour] = (134, 207, 178)
@@ -34,31 +35,35 @@ class Note:
     Attributes
     ----------
     finding : the vertebra its line leads to
-    title, details : the first line, and the smaller ones below
-    short : all of it in one line, for a spine with many notes
+    titles, details : the lines of the title, and the smaller ones below
+    short : all of it in one line, for a spine with many notes, and the size that it fits at
     size : of the title, in pixels
     """
 
     finding: VertebraFinding
-    title: str
+    titles: tuple[str, ...]
     details: tuple[str, ...]
-    short: str
+    short: tuple[str, float]
     colour: Colour
     size: float = TITLE_SIZE
 
     @property
     def height(self) -> float:
         """In pixels, with the room below it."""
-        return LEADING * (self.size + DETAIL_SIZE * len(self.details)) + (GAP if self.details else GAP / 2)
+        lines = self.size * len(self.titles) + DETAIL_SIZE * len(self.details)
+        return LEADING * lines + (GAP if self.details else GAP / 2)
 
 
-def notes(outcome: Outcome, flag_grade: Grade, possible_grade: Grade, width: float) -> tuple[Note, ...]:
+def notes(statement: Statement, width: float) -> tuple[Note, ...]:
     """Return the notes from head to foot; vertebrae missed in a row for one reason share one."""
-    told = [_found(finding, wording.flagged_note(finding, flag_grade)) for finding in outcome.flagged]
-    told += [_found(finding, wording.possible_note(finding, possible_grade)) for finding in outcome.possible]
-    runs = groupby(outcome.missed, lambda finding: finding.not_assessed)
-    told += [_missed(list(run), width) for _, run in runs]
-    return tuple(sorted(told, key=lambda note: -note.finding.centre_lps_mm[2]))
+    report, outcome, words = statement.report, statement.outcome, statement.words
+    told = [(each, captions.flagged_note(words, each, report.flag_grade)) for each in outcome.flagged]
+    told += [(each, captions.possible_note(words, each, report.possible_grade)) for each in outcome.possible]
+    for _, group in groupby(outcome.missed, lambda finding: finding.not_assessed):
+        run = list(group)
+        told.append((run[len(run) // 2], captions.missed_note(words, run)))
+    told.sort(key=lambda note: -note[0].centre_lps_mm[2])
+    return tuple(_note(finding, texts, statement.typeface, width) for finding, texts in told)
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float], top: float, bottom: float) -> list[float]:
@@ -80,16 +85,15 @@ def fitted(full: Sequence[Note], room: float) -> tuple[Note, ...]:
     """Return the notes as they are if they fit into ``room`` pixels, or each in one line."""
     if sum(note.height for note in full) <= room:
         return tuple(full)
-    return tuple(replace(note, title=note.short, details=(), size=SHORT_SIZE) for note in full)
+    return tuple(replace(note, titles=note.short[:1], details=(), size=note.short[1]) for note in full)
 
 
-def _found(finding: VertebraFinding, texts: wording.NoteTexts) -> Note:
-    assert finding.assessment is not None
-    colour = GRADE_COLOURS[finding.assessment.grade]
-    return Note(finding, texts.title, (texts.detail,), texts.short, colour)
-
-
-def _missed(run: Sequence[VertebraFinding], width: float) -> Note:
-    texts = wording.missed_note(run)
-    lines = tuple(wrapped(texts.detail, DETAIL_SIZE, width))
-    return Note(run[len(run) // 2], texts.title, lines, texts.short, GREY)
+def _note(finding: VertebraFinding, texts: captions.NoteTexts, typeface: Typeface, width: float) -> Note:
+    grade = None if finding.assessment is None else finding.assessment.grade
+    return Note(
+        finding,
+        tuple(typeface.wrapped(texts.title, TITLE_SIZE, width)),
+        tuple(typeface.wrapped(texts.detail, DETAIL_SIZE, width)),
+        (texts.short, typeface.fitting(texts.short, SHORT_SIZE, width)),
+        GREY if grade is None else GRADE_COLOURS[grade],
+    )

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from pydicom.dataset import Dataset
 
-from inference.findings import Grade, StudyReport, VertebraFinding
-from listener.results import wording
-from listener.results.identity import MANUFACTURER
+from inference.findings import Grade, VertebraFinding
 from listener.results.kinds import NoticeKind
 from listener.results.outcome import probability
 from listener.results.statement import Statement
+from listener.results.wording import sentences, terms
 
 FORM: Final = 1
 HL7_VERSION: Final = "2.5.1"
@@ -38,7 +37,7 @@ def notices(statement: Statement, patient: Dataset) -> tuple[Notice, ...]:
 
 
 def _json(statement: Statement) -> bytes:
-    report, outcome = statement.report, statement.outcome
+    report, outcome, words = statement.report, statement.outcome, statement.words
     content = {
         "form": FORM,
         "event": "study reported",
@@ -47,11 +46,11 @@ def _json(statement: Statement) -> bytes:
         "report_sop_instance_uid": str(statement.key.uid("report")),
         "answer": outcome.answer.value,
         "is_partial": outcome.is_partial,
-        "sentence": wording.coverage_sentence(outcome),
+        "sentence": sentences.coverage_sentence(words, outcome),
         "flagged": [_finding(finding, report.flag_grade) for finding in outcome.flagged],
         "possible": [_finding(finding, report.possible_grade) for finding in outcome.possible],
         "remarks": list(statement.remarks),
-        "model": wording.model_name(report.model),
+        "model": terms.model_name(words, report.model),
         "version": statement.product.version,
         "created_at": statement.created_at.isoformat(timespec="seconds"),
         "for_research_use_only": True,
@@ -92,13 +91,12 @@ def _oru(statement: Statement, patient: Dataset) -> str:
 
 
 def _sentences(statement: Statement) -> list[str]:
-    report: StudyReport = statement.report
-    outcome = statement.outcome
+    report, outcome, words = statement.report, statement.outcome, statement.words
     return [
-        f"{MANUFACTURER} AI result, {wording.RESEARCH_ONLY}. {wording.DISCLAIMER}",
-        wording.coverage_sentence(outcome),
-        *(wording.flagged_sentence(finding, report.flag_grade) for finding in outcome.flagged),
-        *(wording.possible_sentence(finding, report.possible_grade) for finding in outcome.possible),
+        sentences.message(words),
+        sentences.coverage_sentence(words, outcome),
+        *(sentences.flagged_sentence(words, finding, report.flag_grade) for finding in outcome.flagged),
+        *(sentences.possible_sentence(words, finding, report.possible_grade) for finding in outcome.possible),
         *statement.remarks,
     ]
 

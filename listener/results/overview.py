@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.findings import StudyReport, VertebraFinding
-from listener.results import wording
 from listener.results.canvas import Canvas, Colour, Spot
 from listener.results.marks import Panel, edge, outlines
 from listener.results.notes import (
@@ -43,6 +42,7 @@ from listener.results.page import (
 )  # fmt: skip
 from listener.results.reformat import Fit, Plane, cut, framed
 from listener.results.statement import Statement
+from listener.results.wording import captions
 
 ALONE: Final = (359, 260)
 """Left and top of the text where there is no picture beside it."""
@@ -54,11 +54,12 @@ FITS: Final = {Plane.SAGITTAL: Fit(spine_at=0.58), Plane.CORONAL: Fit()}
 def draw_overview(statement: Statement, plane: Plane = Plane.SAGITTAL) -> NDArray[np.uint8]:
     """Return the picture, uint8 (1020, 1188, 3), RGB."""
     report, outcome, volume = statement.report, statement.outcome, statement.volume
-    canvas = Canvas(COLUMNS, ROWS)
+    canvas = Canvas(COLUMNS, ROWS, statement.typeface)
     left, top = (TEXT_LEFT, TEXT_TOP) if volume is not None else ALONE
     colour = _answer_colour(outcome)
-    baseline = head(canvas, statement.product, wording.headline(outcome), colour, (left, top))
-    sublines = wording.sublines(outcome, statement.remarks)
+    title = captions.headline(statement.words, outcome)
+    baseline = head(canvas, statement, title, colour, (left, top))
+    sublines = captions.sublines(statement.words, outcome, statement.remarks)
     under_head = paragraphs(canvas, sublines, (left, baseline), 16.5, PLAIN)
     foot(canvas, statement, left)
     if volume is not None:
@@ -68,17 +69,18 @@ def draw_overview(statement: Statement, plane: Plane = Plane.SAGITTAL) -> NDArra
         letter_sides(canvas, panel)
         lay_scale(canvas, panel, 5)
         _vertebrae(canvas, report, outcome, panel)
-        _margin(canvas, report, outcome, panel, under_head)
+        _margin(canvas, statement, panel, under_head)
     elif outcome.answer is Answer.NOT_ANALYSED:
-        _series(canvas, report, left, under_head)
+        _series(canvas, statement, left, under_head)
     return canvas.pixels()
 
 
-def _series(canvas: Canvas, report: StudyReport, left: float, top: float) -> None:
+def _series(canvas: Canvas, statement: Statement, left: float, top: float) -> None:
     """List what became of each series of a study that was not analysed."""
-    lines = [wording.series_line(verdict) for verdict in report.series_choice]
+    words = statement.words
+    lines = [captions.series_line(words, verdict) for verdict in statement.report.series_choice]
     if len(lines) > MOST_SERIES:
-        lines = [*lines[:MOST_SERIES], wording.further(len(lines) - MOST_SERIES)]
+        lines = [*lines[:MOST_SERIES], captions.further(words, len(lines) - MOST_SERIES)]
     paragraphs(canvas, lines, (left, top + 40), DETAIL_SIZE, GREY)
 
 
@@ -127,10 +129,10 @@ def _level_colour(finding: VertebraFinding) -> Colour:
     return GREY if finding.assessment is None else GRADE_COLOURS[finding.assessment.grade]
 
 
-def _margin(canvas: Canvas, report: StudyReport, outcome: Outcome, panel: Panel, top: float) -> None:
+def _margin(canvas: Canvas, statement: Statement, panel: Panel, top: float) -> None:
     """Write the notes on the right, each with a line to its vertebra."""
     top += 14
-    full = notes(outcome, report.flag_grade, report.possible_grade, TEXT_WIDTH - 24)
+    full = notes(statement, TEXT_WIDTH - 24)
     shown = fitted(full, NOTES_BOTTOM - top)
     ends = [edge(note.finding, panel, right=True) for note in shown]
     wanted = [end[1] - note.size * LEADING / 2 for note, end in zip(shown, ends, strict=True)]
@@ -145,6 +147,8 @@ def _note(canvas: Canvas, note: Note, end: Spot, top: float, beside: float) -> N
     middle = top + note.size * LEADING / 2
     canvas.line([(end[0] + 6, end[1]), (beside, end[1])], 1.2, note.colour, 0.55)
     canvas.line([(beside, end[1]), (left - 22, middle), (left - 8, middle)], 1.3, note.colour, 0.75)
-    canvas.text(note.title, (left, middle), note.size, note.colour, anchor="lm")
+    for i, line in enumerate(note.titles):
+        canvas.text(line, (left, middle + i * note.size * LEADING), note.size, note.colour, anchor="lm")
+    under = middle + (len(note.titles) - 1) * note.size * LEADING + 3
     for i, line in enumerate(note.details, start=1):
-        canvas.text(line, (left, middle + i * DETAIL_SIZE * LEADING + 3), DETAIL_SIZE, PLAIN, anchor="lm")
+        canvas.text(line, (left, under + i * DETAIL_SIZE * LEADING), DETAIL_SIZE, PLAIN, anchor="lm")

@@ -10,13 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from listener.results import wording
-from listener.results.canvas import Canvas, Colour, Spot, wrapped
-from listener.results.identity import Product
+from listener.results.canvas import Canvas, Colour, Spot
 from listener.results.marks import Panel
 from listener.results.notes import GREY, LEADING, PLAIN
 from listener.results.reformat import Plane
 from listener.results.statement import Statement
+from listener.results.wording import captions
 
 COLUMNS: Final = 1188
 ROWS: Final = 1020
@@ -29,6 +28,7 @@ TEXT_WIDTH: Final = 470
 TEXT_TOP: Final = 124
 NOTES_BOTTOM: Final = 838
 FOOT_TOP: Final = 868
+TITLE_SIZE: Final = 30.0
 AMBER: Final[Colour] = (255, 191, 71)
 WINDOW_HU: Final = (-220.0, 1000.0)
 """Black and white of the bone window: narrow enough to show porous bodies."""
@@ -62,22 +62,26 @@ def paragraphs(canvas: Canvas, texts: Iterable[str], at: Spot, size: float, colo
     """Write texts one under the other, wrapped; return where they end."""
     left, baseline = at
     for text in texts:
-        for line in wrapped(text, size, TEXT_WIDTH):
+        for line in canvas.typeface.wrapped(text, size, TEXT_WIDTH):
             canvas.text(line, (left, baseline), size, colour)
             baseline += size * LEADING
         baseline += size * 0.2
     return baseline
 
 
-def head(canvas: Canvas, product: Product, title: str, colour: Colour, at: Spot) -> float:
+def head(canvas: Canvas, statement: Statement, title: str, colour: Colour, at: Spot) -> float:
     """Write the mark and the title; return the baseline of what follows."""
-    canvas.text(wording.banner(product.version), at, 14.5, AMBER)
-    canvas.text(title, (at[0], at[1] + 45), 30, colour)
-    return at[1] + 76
+    banner = captions.banner(statement.words, statement.product.version)
+    canvas.text(banner, at, canvas.typeface.fitting(banner, 14.5, TEXT_WIDTH), AMBER)
+    baseline = at[1] + 45
+    for line in canvas.typeface.wrapped(title, TITLE_SIZE, TEXT_WIDTH):
+        canvas.text(line, (at[0], baseline), TITLE_SIZE, colour)
+        baseline += TITLE_SIZE * LEADING
+    return baseline - TITLE_SIZE * LEADING + 31
 
 
 def foot(canvas: Canvas, statement: Statement, left: float) -> None:
     """Write the small print."""
-    source = wording.provenance(statement.report, statement.product.version)
-    small_print = (*wording.small_print(statement.outcome), *source)
+    source = captions.provenance(statement.words, statement.report, statement.product.version)
+    small_print = (*captions.small_print(statement.words, statement.outcome), *source)
     paragraphs(canvas, small_print, (left, FOOT_TOP), 12.5, GREY)

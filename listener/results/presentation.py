@@ -18,11 +18,11 @@ from highdicom.pr import (
 from pydicom.dataset import Dataset
 
 from inference.findings import VertebraFinding
-from listener.results import wording
 from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.results.region import Region, vertebra_region
 from listener.results.statement import Statement, put_origin
 from listener.results.study_context import plain_header
+from listener.results.wording import captions
 
 SERIES_NUMBER: Final = 9021
 BONE_WINDOW: Final = (400.0, 1800.0)
@@ -37,7 +37,9 @@ def presentation_state(statement: Statement) -> Dataset | None:
     marked = (*statement.outcome.flagged, *statement.outcome.possible)
     if not marked or statement.volume is None or statement.is_multi_frame:
         return None
-    layer = GraphicLayer(layer_name="FAINTLINE", order=1, description=wording.RESEARCH_ONLY)
+    layer = GraphicLayer(
+        layer_name="FAINTLINE", order=1, description=statement.words.text("short.research_only")
+    )
     regions = [vertebra_region(finding, statement.volume) for finding in marked]
     images = {region.source.sop_instance_uid: _image(statement, region) for region in regions}
     annotations = [
@@ -56,18 +58,27 @@ def presentation_state(statement: Statement) -> Dataset | None:
         software_versions=statement.product.version,
         device_serial_number=statement.product.version,
         content_label="FAINTLINE",
-        content_description=wording.DISCLAIMER[:64],
+        content_description=statement.words.text("short.unverified"),
         graphic_annotations=annotations,
         graphic_layers=[layer],
         modality_lut_transformation=_rescale(statement),
         voi_lut_transformations=[SoftcopyVOILUTTransformation(window_center=centre, window_width=width)],
     )
-    state.SeriesDescription = wording.PRESENTATION_SERIES
+    state.SeriesDescription = statement.words.text("short.marks")
     put_origin(state, statement)
     state.PresentationCreationDate, state.PresentationCreationTime = state.ContentDate, state.ContentTime
     del state.ContentDate, state.ContentTime
     state.BodyPartExamined = "SPINE"
+    _keep_proportions(state, next(iter(images.values())))
     return state
+
+
+def _keep_proportions(state: Dataset, image: Dataset) -> None:
+    """Say how large a pixel is (PS3.3 C.10.4): the library takes every one for a square."""
+    if image.get("PixelSpacing"):
+        for area in state.DisplayedAreaSelectionSequence:
+            area.PresentationPixelSpacing = image.PixelSpacing
+            del area.PresentationPixelAspectRatio
 
 
 def _image(statement: Statement, region: Region) -> Dataset:
@@ -96,9 +107,9 @@ def _annotation(
     )
     left, top = region.polygon.min(axis=0)
     text = TextObject(
-        wording.flagged_note(finding, statement.report.flag_grade).title
+        captions.flagged_note(statement.words, finding, statement.report.flag_grade).title
         if finding in statement.outcome.flagged
-        else wording.possible_note(finding, statement.report.possible_grade).title,
+        else captions.possible_note(statement.words, finding, statement.report.possible_grade).title,
         "PIXEL",
         anchor_point=(float(left), float(top)),
         anchor_point_visible=False,

@@ -7,10 +7,10 @@ from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from listener.results import codes, wording
+from listener.results import codes
 from listener.results.errors import NoImagesError
 from listener.results.groups import Group, coverage_group, observer, vertebra_group
-from listener.results.identity import ResultKey
+from listener.results.identity import REPORT_NAMES
 from listener.results.kinds import ResultKind
 from listener.results.outcome import Answer
 from listener.results.region import Region, first_region, vertebra_region, whole_image
@@ -27,23 +27,22 @@ _LIBRARY_NEEDS: Final = (
 
 
 _DOCUMENTS: Final = {
-    ResultKind.REPORT: (sr.Comprehensive3DSR, "report"),
-    ResultKind.PLAIN_REPORT: (sr.ComprehensiveSR, "report 88.33"),
+    ResultKind.REPORT: sr.Comprehensive3DSR,
+    ResultKind.PLAIN_REPORT: sr.ComprehensiveSR,
 }
-"""The classes of document, and the names under which their UIDs are derived."""
 
 
 def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT) -> Dataset:
     """Return the report as a data set; ``kind`` is one of `kinds.REPORTS`, the content the same in both."""
     context, key = statement.context, statement.key
-    make, name = _DOCUMENTS[kind]
+    make, name = _DOCUMENTS[kind], REPORT_NAMES[kind]
     groups = _groups(statement)
     shown = {region.source.sop_instance_uid for _, region in groups}
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=observer(statement.product)),
         procedure_reported=codes.CT_UNSPECIFIED_REGION,
         imaging_measurements=[group for group, _ in groups],
-        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(codes.ENGLISH),
+        language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(_language(statement)),
         referenced_images=_library(context, shown) or None,
     )
     document: Dataset = make(
@@ -58,7 +57,7 @@ def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT
         is_final=False,
         is_verified=False,
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        series_description=wording.REPORT_SERIES,
+        series_description=statement.words.text("short.report"),
     )
     put_origin(document, statement)
     document.CodingSchemeIdentificationSequence = [codes.scheme_declaration()]
@@ -68,9 +67,9 @@ def structured_report(statement: Statement, kind: ResultKind = ResultKind.REPORT
     return document
 
 
-def report_uids(key: ResultKey) -> set[str]:
-    """Return the SOP Instance UIDs that the reports of one result have."""
-    return {str(key.uid(name)) for _, name in _DOCUMENTS.values()}
+def _language(statement: Statement) -> sr.CodedConcept:
+    words = statement.words
+    return sr.CodedConcept(words.text("language.code"), "RFC5646", words.text("language.meaning"))
 
 
 def _predecessor(earlier: EarlierReport, context: StudyContext) -> Dataset:
@@ -87,7 +86,7 @@ def _predecessor(earlier: EarlierReport, context: StudyContext) -> Dataset:
 
 def _groups(statement: Statement) -> list[tuple[Group, Region]]:
     """The vertebrae first, then how far the answer reaches unless the vertebrae say it all."""
-    report, outcome, key, volume = statement.report, statement.outcome, statement.key, statement.volume
+    outcome, volume = statement.outcome, statement.volume
     groups = []
     if outcome.answer is Answer.NOT_ANALYSED or volume is None:
         region = _any_image(statement.context)
@@ -95,7 +94,7 @@ def _groups(statement: Statement) -> list[tuple[Group, Region]]:
         region = first_region(outcome.assessed, volume)
         for finding in (*outcome.flagged, *outcome.possible):
             own = vertebra_region(finding, volume)
-            groups.append((vertebra_group(finding, outcome, report, own, key), own))
+            groups.append((vertebra_group(statement, finding, own), own))
     if outcome.answer is not Answer.FLAGGED or outcome.is_partial or statement.remarks:
         groups.append((coverage_group(statement, region), region))
     return groups

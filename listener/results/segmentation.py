@@ -15,12 +15,13 @@ from pydicom.dataset import Dataset
 
 from inference.findings import VertebraFinding
 from inference.volume import Volume
-from listener.results import codes, wording
+from listener.results import codes
 from listener.results.identity import MANUFACTURER, MODEL_NAME
 from listener.results.marks import six
 from listener.results.region import width_to_depth
 from listener.results.statement import Statement, put_origin
 from listener.results.study_context import plain_header
+from listener.results.wording import terms
 
 SERIES_NUMBER: Final = 9031
 ROUNDNESS: Final = 2.6
@@ -54,9 +55,9 @@ def segmentation(statement: Statement) -> Dataset | None:
         software_versions=statement.product.version,
         device_serial_number=statement.product.version,
         content_label="FAINTLINE",
-        content_description=wording.MODELLED,
+        content_description=statement.words.text("short.modelled"),
     )
-    made.SeriesDescription = wording.SEGMENTATION_SERIES
+    made.SeriesDescription = statement.words.text("short.bodies")
     put_origin(made, statement)
     made["PixelData"].VR = "OB"
     made.BodyPartExamined = "SPINE"
@@ -64,16 +65,16 @@ def segmentation(statement: Statement) -> Dataset | None:
 
 
 def _segment(statement: Statement, number: int, finding: VertebraFinding) -> SegmentDescription:
-    model = statement.report.model
+    model, words = statement.report.model, statement.words
     at = statement.report.findings.index(finding)
     return SegmentDescription(
         segment_number=number,
-        segment_label=finding.name,
+        segment_label=terms.name(words, finding),
         segmented_property_category=codes.MORPHOLOGICALLY_ABNORMAL,
         segmented_property_type=codes.COMPRESSION_FRACTURE,
         algorithm_type="AUTOMATIC",
         algorithm_identification=AlgorithmIdentificationSequence(
-            wording.plain(model.name), codes.ARTIFICIAL_INTELLIGENCE, wording.plain(model.version)
+            words.written(model.name), codes.ARTIFICIAL_INTELLIGENCE, words.written(model.version)
         ),
         tracking_uid=statement.key.uid("tracking", f"vertebra {at}"),
         tracking_id=f"{MANUFACTURER} {finding.name}",

@@ -7,10 +7,13 @@ from pydicom.dataset import Dataset
 
 from inference.findings import StudyReport
 from inference.volume import Volume
-from listener.results import wording
 from listener.results.identity import Product, ResultKey
+from listener.results.language import Language
 from listener.results.outcome import Outcome
 from listener.results.study_context import StudyContext, put_equipment, put_in_study, put_time
+from listener.results.typeface import Typeface
+from listener.results.wording import sentences
+from listener.results.wording.catalogue import Catalogue
 from listener.study import EarlierReport
 
 
@@ -29,7 +32,18 @@ class Statement:
     key: ResultKey
     product: Product
     created_at: datetime
+    language: Language
     earlier: tuple[EarlierReport, ...] = ()
+
+    @property
+    def words(self) -> Catalogue:
+        """Every sentence."""
+        return self.language.words
+
+    @property
+    def typeface(self) -> Typeface:
+        """What the pictures are written in."""
+        return self.language.typeface
 
     @property
     def is_multi_frame(self) -> bool:
@@ -39,8 +53,8 @@ class Statement:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the reader must know beside the findings: what limits them, and what they supersede."""
-        superseded = tuple(wording.superseded(report.created_at) for report in self.earlier[:1])
-        return (*wording.remarks(self.report), *superseded)
+        superseded = tuple(sentences.superseded(self.words, report.created_at) for report in self.earlier[:1])
+        return (*sentences.remarks(self.words, self.report), *superseded)
 
 
 def put_origin(target: Dataset, statement: Statement) -> None:

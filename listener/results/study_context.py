@@ -7,7 +7,7 @@ odd character set or a value that breaks its rules, and nothing can be mixed up.
 import re
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -36,14 +36,6 @@ OPTIONAL: Final = (
     "IssuerOfAdmissionIDSequence", "AdditionalPatientHistory", "Occupation",
 )  # fmt: skip
 
-_DESCRIBING: Final = {
-    "PatientAge": r"\d{3}[DWMY]",
-    "PatientSize": r"[+-]?\d{1,12}(\.\d{1,3})?",
-    "PatientWeight": r"[+-]?\d{1,12}(\.\d{1,3})?",
-    "PatientBirthTime": r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?",
-}
-"""What these attributes may hold: AS, DS and TM of PS3.5 6.2, narrowed to what patients have."""
-
 _IMAGE: Final = (
     "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PositionReferenceIndicator", "Modality",
     "Rows", "Columns", "PixelSpacing", "SliceThickness", "ImageOrientationPatient", "ImagePositionPatient",
@@ -58,11 +50,13 @@ class StudyContext:
     ----------
     headers : in the order of their SOP Instance UIDs, without repeats
     sop_class_uids : by SOP Instance UID
+    patient : patient and study attributes of one of them, as every object of the study carries them
     """
 
     study_instance_uid: str
     headers: tuple[Dataset, ...]
     sop_class_uids: dict[str, str]
+    patient: Dataset
 
     @property
     def sop_instance_uids(self) -> tuple[str, ...]:
@@ -76,12 +70,7 @@ class StudyContext:
     def with_class(self, instance: Dataset) -> "StudyContext":
         """Return the same with the class of one more instance."""
         classes = self.sop_class_uids | {str(instance.SOPInstanceUID): str(instance.SOPClassUID)}
-        return StudyContext(self.study_instance_uid, self.headers, classes)
-
-    @property
-    def patient_header(self) -> Dataset:
-        """The image that patient and study attributes are copied from."""
-        return self.headers[0]
+        return replace(self, sop_class_uids=classes)
 
 
 def study_context(study_instance_uid: str, headers: Sequence[Dataset], volume: Volume | None) -> StudyContext:
@@ -107,7 +96,8 @@ def study_context(study_instance_uid: str, headers: Sequence[Dataset], volume: V
         raise MixedStudyError("images of another study are among those to report on")
     if len({_patient_id(header) for header in usable.values()}) > 1:
         raise MixedStudyError("the study's images carry different Patient IDs; no result can be filed safely")
-    return StudyContext(study_instance_uid, tuple(usable[uid] for uid in sorted(usable)), classes)
+    images = tuple(usable[uid] for uid in sorted(usable))
+    return StudyContext(study_instance_uid, images, classes, _patient(images[0]))
 
 
 def _sop_class_uid(header: Dataset) -> str:
@@ -115,24 +105,27 @@ def _sop_class_uid(header: Dataset) -> str:
     return str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
 
 
-def put_in_study(target: Dataset, context: StudyContext) -> None:
-    """Copy patient and study attributes onto ``target``, replacing whatever it has of them.
+def _patient(header: Dataset) -> Dataset:
+    """Patient and study attributes of an image, as they came: odd values too, for a patient has no others."""
+    patient = Dataset()
+    for keyword in (*REQUIRED, *OPTIONAL):
+        if keyword in header:
+            patient[Tag(_tag(keyword))] = _as_received(header, _tag(keyword))
+        elif keyword in REQUIRED:
+            setattr(patient, keyword, "")
+    # Undecoded elements are in the form they will be written in: pydicom then leaves them be.
+    patient.set_original_encoding(False, True, header.original_character_set)
+    return patient
 
-    All that says who the patient is and which study this is arrives as it came, odd values too. The few
-    attributes that only describe the patient are left out where their value breaks their type: archives may
-    refuse the object for it, and nobody is told apart by it.
-    """
-    source = context.patient_header
+
+def put_in_study(target: Dataset, context: StudyContext) -> None:
+    """Copy patient and study attributes onto ``target``, replacing whatever it has of them."""
     for keyword in (*REQUIRED, *OPTIONAL):
         if keyword in target:
             del target[keyword]
-        if keyword in source and not _is_odd(source, keyword):
-            target[Tag(_tag(keyword))] = _as_received(source, _tag(keyword))
-        elif keyword in REQUIRED:
-            setattr(target, keyword, "")
+    target.update(context.patient)
     target.StudyInstanceUID = context.study_instance_uid
-    # Undecoded elements are in the form they will be written in: pydicom then leaves them be.
-    target.set_original_encoding(False, True, source.original_character_set)
+    target.set_original_encoding(False, True, context.patient.original_character_set)
 
 
 def plain_header(header: Dataset, context: StudyContext) -> Dataset:
@@ -178,16 +171,6 @@ def _patient_id(header: Dataset) -> str:
     if isinstance(element, RawDataElement):
         element = convert_raw_data_element(element, encoding=header._character_set)
     return "" if element is None else str(element.value or "").strip()
-
-
-def _is_odd(source: Dataset, keyword: str) -> bool:
-    """Whether a merely describing value is not what its type allows (PS3.5 6.2); read without decoding it."""
-    if keyword not in _DESCRIBING:
-        return False
-    element = source.get_item(keyword)
-    value = element.value if element is not None else None
-    text = value.decode("latin-1") if isinstance(value, bytes) else str("" if value is None else value)
-    return bool(text.strip("\0 ")) and not re.fullmatch(_DESCRIBING[keyword], text.strip("\0 "))
 
 
 def _tag(keyword: str) -> int:

@@ -28,6 +28,8 @@ EXAMPLES = {
     "callers": '[{ ae_title = "PACS", host = "127.0.0.1" }]',
     "bundle": '"/opt/faintline/bundle"',
     "shadow": '"/opt/faintline/next"',
+    "wording": '"wording.de.toml"',
+    "font": '"/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"',
     "certificate": '"/etc/faintline/faintline.pem"',
     "key": '"/etc/faintline/faintline.key"',
     "authority": '"/etc/faintline/hospital.pem"',

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
-from spine_cases import SERIES, STUDY, study_of
+from spine_cases import GERMAN, SERIES, STUDY, study_of
 
 from inference.findings_json import as_json
-from listener.answers import FRACTURES, GENANT, ReportedVertebra, read_verdicts, reported_vertebrae
+from listener.answers import ReportedVertebra, read_verdicts, reported_vertebrae
+from listener.measured_groups import FRACTURES, GENANT
 from listener.results import codes
+from listener.results.identity import ResultKey
 from listener.results.level_codes import LEVEL_CODES
 from listener.verdicts import Verdict
 
@@ -102,6 +104,25 @@ def test_a_label_that_a_reader_edited_is_a_verdict(
     assert verdict.reader_role == "unverified reader"
 
 
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("T12: keine Fraktur", (0, False)),
+        ("Unauffällig", (0, False)),
+        ("BWK 12: Genant 3", (3, True)),
+        ("Fraktur im Verlauf zunehmend", None),
+        ("T12: Verdacht auf Kompressionsfraktur, Genant 2 (Keilform)", None),
+    ],
+)
+def test_a_reader_is_understood_in_the_words_of_the_site(
+    reported: list[ReportedVertebra], comment: str, said: tuple[int, bool] | None
+) -> None:
+    document = returned()
+    item(document, "121106").TextValue = comment
+    found = read_verdicts(document, reported, RECEIVED, image, GERMAN.words)
+    assert [(v.grade, v.fractured) for v in found] == ([] if said is None else [said])
+
+
 def test_a_grade_that_a_reader_coded_is_a_verdict(reported: list[ReportedVertebra]) -> None:
     document = returned()
     item(document, GENANT).ConceptCodeSequence[0].CodeValue = "GENANT3"
@@ -151,6 +172,76 @@ def test_a_fracture_that_was_missed_is_a_verdict_on_its_level(reported: list[Rep
     assert (verdict.level, verdict.found_grade, verdict.grade) == ("L2", 0, 1)
 
 
+def made_from(kind: str, tmp_path: Path) -> tuple[Dataset, list[ReportedVertebra]]:
+    """A report as a viewer stores it, with ours as its predecessor, and what the node keeps of ours."""
+    statement = study_of(kind).statement()
+    folder = tmp_path / STUDY / statement.key.digest
+    folder.mkdir(parents=True)
+    (folder / "findings.json").write_text(json.dumps(as_json(statement.report)))
+    document = deepcopy(study_of(kind).document())
+    instance, series, study = Dataset(), Dataset(), Dataset()
+    instance.ReferencedSOPInstanceUID = document.SOPInstanceUID
+    series.ReferencedSOPSequence, study.ReferencedSeriesSequence = [instance], [series]
+    document.PredecessorDocumentsSequence, document.SOPInstanceUID = [study], "1.2.3.4"
+    return document, reported_vertebrae(tmp_path, STUDY)
+
+
+@pytest.mark.parametrize("kind", ["possible", "flagged, partial", "negative", "negative, partial"])
+@pytest.mark.parametrize("flag", ["UNVERIFIED", "VERIFIED"])
+def test_our_word_on_the_whole_study_is_no_verdict_on_the_vertebra_its_region_lies_on(
+    kind: str, flag: str, tmp_path: Path
+) -> None:
+    document, reported = made_from(kind, tmp_path)
+    document.VerificationFlag = flag
+    found = read_verdicts(document, reported, RECEIVED, image)
+    agreed = [(v.level, v.grade, v.found_grade) for v in found]
+    told = [(v.level, v.grade, v.grade) for v in reported if v.grade]
+    assert agreed == (told if flag == "VERIFIED" else [])
+
+
+def test_a_finding_taken_out_of_our_report_is_told_and_is_no_grade(tmp_path: Path) -> None:
+    document, reported = made_from("three flagged", tmp_path)
+    del document.ContentSequence[-1].ContentSequence[1]
+    verdict = only(read_verdicts(document, reported, RECEIVED, image))
+    assert (verdict.level, verdict.found_grade) == ("L1", 3)
+    assert verdict.grade is None and verdict.fractured is None
+    assert json.loads(verdict.line())["fractured"] is None
+
+
+def test_a_finding_redrawn_in_the_place_of_ours_is_not_taken_away(tmp_path: Path) -> None:
+    document, reported = made_from("three flagged", tmp_path)
+    item(document, "112040").UID = "1.2.3.99"
+    assert read_verdicts(document, reported, RECEIVED, image) == ()
+
+
+def test_what_is_missing_from_a_document_not_made_from_our_report_says_nothing(tmp_path: Path) -> None:
+    document, reported = made_from("three flagged", tmp_path)
+    del document.ContentSequence[-1].ContentSequence[1]
+    other = deepcopy(document)
+    del other.PredecessorDocumentsSequence
+    assert read_verdicts(other, reported, RECEIVED, image) == ()
+    of_their_own = deepcopy(group_of(document))
+    document.ContentSequence[-1].ContentSequence = [of_their_own]
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "363698007").ConceptCodeSequence[0].CodeValue = LEVEL_CODES["T11"]
+    item(document, "121106").TextValue = "T11: fracture, Genant 1"
+    assert [(v.level, v.grade) for v in read_verdicts(document, reported, RECEIVED)] == [("T11", 1)]
+
+
+def test_a_finding_is_missed_too_where_a_viewer_tracks_what_is_left_under_uids_of_its_own(
+    tmp_path: Path,
+) -> None:
+    document, reported = made_from("three flagged", tmp_path)
+    groups = document.ContentSequence[-1].ContentSequence
+    for number, group in enumerate(groups):
+        for part in group.ContentSequence:
+            if part.ConceptNameCodeSequence[0].CodeValue == "112040":
+                part.UID = f"1.2.3.{number}"
+    del groups[1]
+    found = read_verdicts(document, reported, RECEIVED, image)
+    assert [(v.level, v.fractured) for v in found] == [("L1", None)]
+
+
 def test_what_is_no_measurement_report_or_names_nothing_of_ours_is_no_answer(
     reported: list[ReportedVertebra],
 ) -> None:
@@ -174,7 +265,7 @@ def test_of_two_versions_the_latest_bears_the_level(reported: list[ReportedVerte
 @settings(deadline=None, max_examples=30)
 @given(st.text(max_size=40))
 def test_no_comment_breaks_the_reader(comment: str) -> None:
-    vertebra = ReportedVertebra("1.2", STUDY, SERIES, "T12", (0.0, 0.0, 0.0), 2)
+    vertebra = ReportedVertebra("1.2", STUDY, SERIES, "T12", (0.0, 0.0, 0.0), 2, ResultKey("k"))
     document = returned(VerificationFlag="VERIFIED")
     item(document, "112040").UID = "1.2"
     item(document, "121106").TextValue = comment
@@ -189,4 +280,4 @@ def test_the_codes_that_are_read_are_those_that_are_written() -> None:
 def test_a_line_is_json_with_every_key_of_the_form() -> None:
     verdict = Verdict(STUDY, SERIES, "T12", (1.0, 2.0, 3.0), 2, True, "T12", 3, "1.2", "r", "s", "", "2026")
     line = json.loads(verdict.line())
-    assert line["form"] == 1 and line["centre_lps_mm"] == [1.0, 2.0, 3.0] and len(line) == 14
+    assert line["form"] == 2 and line["centre_lps_mm"] == [1.0, 2.0, 3.0] and len(line) == 14

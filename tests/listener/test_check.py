@@ -3,8 +3,12 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from listener.check import run_checks
-from listener.settings import Destination, Receiver, Settings, Worker
+from listener.errors import SettingsError
+from listener.serve import running
+from listener.settings import Destination, Receiver, Report, Settings, Worker
 
 
 def faults(settings: Settings) -> dict[str, str]:
@@ -47,6 +51,28 @@ def test_a_bundle_that_is_not_what_its_card_says_is_said(tmp_path: Path) -> None
 
 def test_a_shadow_bundle_that_is_none_is_said(tmp_path: Path) -> None:
     assert "card" in faults(settings(tmp_path, worker=Worker(shadow=tmp_path)))["shadow"]
+
+
+def test_a_wording_that_is_wrong_is_said_with_file_and_entry(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('[headline]\nnone = "Nichts {gefunden}"\n')
+    assert faults(settings(tmp_path, report=Report(wording=own)))["wording"] == (
+        f"report.wording: {own}: headline.none: {{gefunden}} is unknown"
+    )
+    own.write_text('[headline]\nnone = "Ничего"\n')
+    assert (
+        "report.font: the built-in font lacks"
+        in faults(settings(tmp_path, report=Report(wording=own)))["wording"]
+    )
+
+
+def test_a_node_with_a_wrong_wording_does_not_start(tmp_path: Path) -> None:
+    wrong = settings(tmp_path, report=Report(wording=tmp_path / "none.toml"))
+    with (
+        pytest.raises(SettingsError, match=r"report\.wording: .*none\.toml"),
+        running(wrong, tmp_path / "unread"),
+    ):
+        pytest.fail("it started")
 
 
 def test_nobody_may_send_is_a_fault_and_anybody_is_not(tmp_path: Path) -> None:

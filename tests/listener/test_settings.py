@@ -90,6 +90,8 @@ def test_a_misspelt_override_is_named(
 
 
 def test_relative_paths_are_taken_from_the_settings_file(tmp_path: Path) -> None:
-    settings = load_settings(write(tmp_path, "folder = 'var'\n[worker]\nbundle = 'mine'"))
+    own = "folder = 'var'\n[worker]\nbundle = 'mine'\n[report]\nwording = 'words.toml'\nfont = '/f.ttf'"
+    settings = load_settings(write(tmp_path, own))
     assert settings.folder == tmp_path / "var"
     assert settings.worker.bundle == tmp_path / "mine"
+    assert (settings.report.wording, settings.report.font) == (tmp_path / "words.toml", Path("/f.ttf"))

@@ -89,3 +89,10 @@ def dcmdump(path: Path) -> Run:
 def dsrdump(path: Path) -> Run:
     """The report as text; errors and warnings on standard error."""
     return run_program([find_program("dsrdump"), "-d", "+Pl", str(path)])
+
+
+def dcmp2pgm(image: Path, state: Path, target: Path) -> Run:
+    """An image as a presentation state wants it shown, as PGM; what the state holds is on standard error."""
+    done = run_program([find_program("dcmp2pgm"), "-v", "-p", str(state), str(image), str(target)])
+    assert done.returncode == 0, done.stderr
+    return done

@@ -8,6 +8,8 @@ from playwright.sync_api import Locator, expect
 
 YES = "[data-cy=yes-hydrate-btn]"
 MEASUREMENTS = "[data-cy=trackedMeasurements-btn]"
+SEGMENTS = "[data-cy=panelSegmentation-btn]"
+ROW = "[data-cy=data-row]"
 THUMBNAILS = "[data-cy=study-browser-thumbnail], [data-cy=study-browser-thumbnail-no-image]"
 PANE = "[data-cy=viewport-pane]"
 
@@ -47,6 +49,41 @@ class ReadingRoom:
         """Open the panel on the right that lists the measurements."""
         self.window.page.locator(MEASUREMENTS).click()
         return self
+
+    def open_segments(self) -> Self:
+        """Open the panel on the right that lists the segments."""
+        self.window.page.locator(SEGMENTS).click()
+        return self
+
+    def words_of_segment(self, label: str) -> str:
+        """Go to a segment; what OHIF says of it where the mouse rests on its name."""
+        name = self.window.page.get_by_text(label, exact=True).first
+        name.click()
+        name.hover()
+        told = self.window.page.get_by_text("Voxel Count").first
+        expect(told).to_be_visible()
+        return self.text()
+
+    def rename_measurement(self, begins: str, label: str) -> Self:
+        """Give the measurement whose label begins so another one, in OHIF's own label editor."""
+        page = self.window.page
+        self._act(begins, "Rename")
+        page.locator("[role=dialog] input").first.fill(label)
+        page.locator("[role=dialog]").get_by_role("button", name="Save").click()
+        expect(page.locator("[role=dialog]")).to_have_count(0)
+        return self
+
+    def delete_measurement(self, begins: str) -> Self:
+        """Delete the measurement whose label begins so."""
+        self._act(begins, "Delete")
+        expect(self.window.page.locator(ROW).filter(has_text=begins)).to_have_count(0)
+        return self
+
+    def _act(self, begins: str, what: str) -> None:
+        row = self.window.page.locator(ROW).filter(has_text=begins)
+        row.hover()
+        row.locator("[data-cy=actionsMenuTrigger]").click()
+        self.window.page.get_by_role("menuitem", name=what).click()
 
     def redraw(self) -> Self:
         """Have OHIF draw anew: after a panel opens, a picture that nobody touches keeps its former shape."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from peers import dcmtk
+from peers.dcmtk import Address
 from peers.hospital import Hospital, answer, hospital, wait_for_answer
 from peers.node import Node, node
 from peers.orthanc import Orthanc
@@ -66,6 +67,8 @@ def test_the_same_study_again_creates_nothing_new(shared_hospital: Hospital, tmp
     before = shared_hospital.wait_for_answer(study.uid).uids
     done = here.settled(study.uid)
     send(here, study)
+    assert dcmtk.dcmsend(Address(pacs.dicom_port, called="PACS"), study.folder).returncode == 0
+    pacs.send_study_to_node(study.uid)  # and once more, out of an archive that holds it too
     send(here, later)  # when this one is done, the other has had its time
     here.wait_for_state(later.uid, "done")
     assert answer(pacs, study.uid).uids == before

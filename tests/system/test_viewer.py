@@ -14,7 +14,7 @@ from peers.ohif import viewer
 from peers.orthanc import require_dicomweb
 from peers.programs import wait_until
 from peers.reading_room import ReadingRoom
-from peers.reports import comment_of, groups_of
+from peers.reports import groups_of
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.real_data, pytest.mark.browser]
@@ -61,12 +61,10 @@ def test_a_report_that_ohif_saves_is_understood_as_an_answer(sent: Sent, ohif: s
     with window() as browser:
         room = ReadingRoom(browser, ohif).open_study(study.uid, series=3)
         room.open_series(answer.report.SeriesNumber).take_over_measurements().open_measurements()
-        room.save_measurements()
+        room.rename_measurement("L2: suspected", "L2: Genant 1").save_measurements()
         wait_until(lambda: pacs.count(study.uid, "SR") == 2, "OHIF stored its report")
     saved = next(sr for sr in pacs.instances_of(study.uid, "SR") if sr.SOPInstanceUID not in answer.uids)
     pacs.delete_instance(str(saved.SOPInstanceUID))  # other tests count the reports
-    label = comment_of(saved, "L2")
-    label.TextValue = "L2: Genant 1"  # as a reader edits the label
     saved.save_as(tmp_path / "answer.dcm")
     assert dcmtk.dcmsend(here.address, tmp_path).returncode == 0
     wait_until(lambda: any(v["source_uid"] == saved.SOPInstanceUID for v in here.verdicts()), "the verdict")

@@ -1,7 +1,8 @@
 """Radiologists' verdicts as the node exports them (JSON lines) and the studies' DICOM in; cases out.
 
-`faintline verdicts` writes the lines; their keys are documented there (form 1). Of several lines about one
-``tracking_uid`` the latest counts. A line that says "fractured" without a grade is left out and counted.
+`faintline verdicts` writes the lines; their keys are documented there (forms 1 and 2). Of several lines about
+one ``tracking_uid`` the latest counts. A line that says "fractured" without a grade, or that a finding was
+taken away without a word, is left out and counted.
 """
 
 import json
@@ -16,7 +17,7 @@ from training.errors import Problem
 from training.importers.source import Source
 from training.importers.studies import StudyFiles, studies_in
 
-FORM: Final = 1
+FORMS: Final = (1, 2)
 KEYS: Final = (
     "study_instance_uid",
     "series_instance_uid",
@@ -36,7 +37,11 @@ def read(source: Source) -> Gathered:
     notes: Counter[str] = Counter()
     studies = studies_in(source.images or source.folder.parent)
     marks: dict[tuple[str, str], list[Mark]] = defaultdict(list)
-    for number, line in _latest(_lines(source.folder, problems)):
+    lines = _lines(source.folder, problems)
+    answers = [(number, line) for number, line in lines if line.get("fractured", True) is not None]
+    if len(answers) < len(lines):
+        notes["took a finding away without a word"] += len(lines) - len(answers)
+    for number, line in _latest(answers):
         where = f"{source.folder}:{number}"
         if line["grade"] is None:
             notes["say 'fractured' without a grade"] += 1
@@ -89,8 +94,8 @@ def _lines(path: Path, problems: list[Problem]) -> list[Numbered]:
 def _fault(values: Any) -> str | None:
     if not isinstance(values, dict):
         return "is no JSON object"
-    if values.get("form") != FORM:
-        return f"has form {values.get('form')!r}, this program reads form {FORM}"
+    if values.get("form") not in FORMS:
+        return f"has form {values.get('form')!r}, this program reads forms 1 and 2"
     missing = [key for key in KEYS if key not in values]
     if missing:
         return f"lacks {', '.join(missing)}"

@@ -48,15 +48,15 @@ def test_uids_are_valid_distinct_and_tracked_ones_stay_too() -> None:
 def test_another_option_series_study_or_failure_is_another_result(change: dict[str, object]) -> None:
     report = study_of("not analysed").report
     changed = replace(report, **change)  # type: ignore[arg-type]
-    assert result_key(report, ["1", "2"]) != result_key(changed, ["1", "2"])
+    assert result_key(report, ["1", "2"], "words") != result_key(changed, ["1", "2"], "words")
 
 
 def test_another_image_or_other_weights_are_another_result() -> None:
     report = study_of("negative").report
     retrained = replace(report, model=replace(report.model, weights_sha256="f" * 64))
-    assert result_key(report, ["1", "2"]) != result_key(report, ["1", "2", "3"])
-    assert result_key(report, ["1", "2"]) != result_key(retrained, ["1", "2"])
-    assert result_key(report, ["2", "1", "1"]) == result_key(report, ["1", "2"])
+    assert result_key(report, ["1", "2"], "words") != result_key(report, ["1", "2", "3"], "words")
+    assert result_key(report, ["1", "2"], "words") != result_key(retrained, ["1", "2"], "words")
+    assert result_key(report, ["2", "1", "1"], "words") == result_key(report, ["1", "2"], "words")
 
 
 def test_our_own_results_are_recognised_and_a_scanner_is_not(any_study: Study) -> None:

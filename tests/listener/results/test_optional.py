@@ -1,5 +1,6 @@
 """The objects that only some destinations ask for: when there are any, what is in them, who accepts them."""
 
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_the_marks_lie_where_the_report_s_regions_lie() -> None:
     (image,) = annotation.ReferencedImageSequence
     assert image.ReferencedSOPInstanceUID == region.source.sop_instance_uid
     assert annotation.TextObjectSequence[0].UnformattedTextValue.startswith("T12  suspected fracture")
+
+
+def test_the_marked_slices_keep_their_proportions() -> None:
+    case = study_of("one flagged")
+    headers = tuple(deepcopy(header) for header in case.headers)
+    for header in headers:
+        header.PixelSpacing = [1.0, 2.0]
+    state, *_ = build_results(
+        case.report, case.volume, headers, CREATED_AT, Product("1.2.3"), frozenset({ResultKind.PRESENTATION})
+    )
+    (area,) = state.dataset.DisplayedAreaSelectionSequence
+    assert area.PresentationPixelSpacing == [1.0, 2.0] and "PresentationPixelAspectRatio" not in area
 
 
 def test_a_segmented_body_covers_the_body_and_little_else() -> None:

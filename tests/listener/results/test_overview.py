@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from spine_cases import Study, spine, study_of, vertebra, volume_of
+from spine_cases import GERMAN, Study, spine, study_of, vertebra, volume_of
 
-from inference.findings import Grade
+from inference.findings import Grade, VertebraFinding
 from inference.levels import LUMBAR, THORACIC
 from inference.volume import Volume
+from listener.results.close_up import draw_close_up
+from listener.results.language import ENGLISH, Language
 from listener.results.notes import GRADE_COLOURS, fitted, notes, spread
-from listener.results.outcome import outcome_of
 from listener.results.overview import draw_overview
 from listener.results.page import NOTES_BOTTOM
 from listener.results.reformat import Fit, Frame, Plane, cut, framed
+from listener.results.statement import Statement
 
 
 @cache
@@ -49,6 +51,17 @@ def test_the_picture_stores_and_reads_back(any_study: Study) -> None:
 def test_the_corners_and_edges_stay_free_of_text(any_study: Study) -> None:
     ink = drawn(any_study)[:, 640:].max(axis=-1) > 0
     assert not ink[:104].any() and not ink[940:].any() and not ink[:, -40:].any()
+
+
+@pytest.mark.parametrize("language", [ENGLISH, GERMAN], ids=["english", "german"])
+def test_no_line_runs_into_the_edge_however_much_there_is_to_say(language: Language) -> None:
+    findings = [replace(vertebra(i, Grade((2, 1, 3, 2, 1)[i])), level=None) for i in range(4)]
+    findings.append(replace(vertebra(4, missed="the end plates could not be placed"), level=None))
+    findings[1] = replace(vertebra(1, Grade.MODERATE), level_confidence=0.5)
+    case = study_of("negative")
+    statement = replace(case, report=replace(case.report, findings=tuple(findings))).statement(language)
+    for picture in (draw_overview(statement), draw_close_up(statement, findings[0])):
+        assert not (picture[:, -40:].max(axis=-1) > 0).any()
 
 
 def test_the_patient_is_not_in_the_picture() -> None:
@@ -143,15 +156,18 @@ def test_notes_never_touch_and_stay_inside(wanted: list[tuple[float, float]]) ->
     assert all(after[0] - before[1] >= -1e-6 for before, after in pairwise(edges))
 
 
+def statement_of(*findings: VertebraFinding) -> Statement:
+    case = study_of("negative")
+    return replace(case, report=replace(case.report, findings=findings)).statement()
+
+
 def test_many_notes_shrink_to_one_line_each_and_lose_no_number() -> None:
-    report = replace(study_of("negative").report, findings=tuple(vertebra(i, Grade.SEVERE) for i in range(5)))
-    shown = fitted(notes(outcome_of(report), Grade.MODERATE, Grade.MILD, 440), 200)
+    shown = fitted(notes(statement_of(*(vertebra(i, Grade.SEVERE) for i in range(5))), 440), 200)
     assert [note.details for note in shown] == [()] * 5
-    assert "Genant 3" in shown[0].title and "47%" in shown[0].title and ">99%" in shown[0].title
+    assert all(told in shown[0].titles[0] for told in ("Genant 3", "47%", ">99%"))
 
 
 def test_a_note_for_every_level_of_the_spine_fits_beside_the_picture() -> None:
-    whole = tuple(replace(vertebra(0, Grade.SEVERE), level=level) for level in (*THORACIC, *LUMBAR))
-    report = replace(study_of("negative").report, findings=whole)
-    shown = fitted(notes(outcome_of(report), Grade.MODERATE, Grade.MILD, 440), 600)
+    whole = (replace(vertebra(0, Grade.SEVERE), level=level) for level in (*THORACIC, *LUMBAR))
+    shown = fitted(notes(statement_of(*whole), 440), 600)
     assert sum(note.height for note in shown) <= NOTES_BOTTOM - 300

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from spine_cases import Study, study_of
 
 from inference.findings import Grade
-from listener.results import wording
 from listener.results.close_up import FIT, _around, draw_close_up
 from listener.results.kinds import PICTURES, ResultKind
+from listener.results.language import ENGLISH
 from listener.results.marks import Panel, end_plates, six
 from listener.results.notes import GRADE_COLOURS
 from listener.results.page import PANEL_LEFT, PANEL_SIZE, PANEL_TOP
 from listener.results.pictures import draw_pictures
 from listener.results.reformat import Frame, Plane, framed
+from listener.results.wording import captions
 
 PROTANOPIA = (
     (0.152286, 1.052583, -0.204868),
@@ -96,7 +97,7 @@ def test_end_plates_go_through_their_points() -> None:
 
 def test_the_close_up_s_numbers_are_the_report_s() -> None:
     finding = study_of("one flagged").report.flagged[0]
-    told = " ".join(wording.close_up(finding, Grade.MODERATE).details)
+    told = " ".join(captions.close_up(ENGLISH.words, finding, Grade.MODERATE).details)
     assert "Genant 2 (moderate), wedge, certainty 92%." in told
     assert "Height loss 31% (27-35%): lowest height 24.0 mm against 34.8 mm" in told
 

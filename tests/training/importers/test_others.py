@@ -190,6 +190,7 @@ def test_the_latest_verdict_on_a_vertebra_counts(tmp_path: Path) -> None:
                 verdict(**own, decided_at="2026-01-02T10:00:00+00:00", grade=3),
                 verdict(**own, decided_at="2026-01-01T10:00:00+00:00", grade=0),
                 verdict(**own, tracking_uid="2.25.2", level=None, grade=None),
+                verdict(**own, form=2, decided_at="2026-01-03T10:00:00+00:00", grade=None, fractured=None),
             ]
         )
     )
@@ -197,13 +198,14 @@ def test_the_latest_verdict_on_a_vertebra_counts(tmp_path: Path) -> None:
     (case,) = gathered.cases
     assert [(mark.level, mark.grade) for mark in case.marks] == [("L1", Grade.SEVERE)]
     assert any("without a grade" in note for note in gathered.notes)
+    assert any("without a word" in note for note in gathered.notes)
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("{", "no JSON object"),
-        (verdict(form=2), "form 2"),
+        (verdict(form=3), "form 3"),
         (verdict(level="X"), "no level 'X'"),
         (verdict(grade=5), "5 is not"),
         (verdict(centre_lps_mm=[1, 2]), "not three numbers"),
