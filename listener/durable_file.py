@@ -1,5 +1,6 @@
 """Files that survive a power cut: written aside, synced, then made visible."""
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterable
@@ -38,6 +39,23 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def names_follow_files(folder: Path) -> bool:
+    """Whether syncing a new file makes its names in ``folder`` durable too.
+
+    On ext4 it does: a link is logged in one transaction with the file's inode, a sync of the file waits for
+    the last transaction of its inode, and transactions become durable whole and in order (jbd2). Elsewhere
+    POSIX is taken by its word: the folder must be synced too.
+    """
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+            mount, _, filesystem = line.partition(" - ")
+            if mount.split()[2] == number:
+                return filesystem.split()[0] == "ext4"
+    return False
 
 
 def make_folder(folder: Path) -> None:

@@ -104,12 +104,12 @@ def reconcile(spool: Spool, registry: Registry) -> int:
     found = []
     for study_instance_uid, name in sorted(missing):
         try:
-            header, transfer_syntax_uid, sha256 = spool.read_back(study_instance_uid, name)
+            header, transfer_syntax_uid = spool.read_back(study_instance_uid, name)
         except DamagedFile as error:
             log.error("a damaged file of the spool was set aside", file=str(error))
             spool.set_aside(study_instance_uid, name)
             continue
-        found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now))
+        found.append(ReceivedInstance(header, name, transfer_syntax_uid, now))
     for start in range(0, len(found), _MOST_AT_ONCE):
         registry.arrivals.record(found[start : start + _MOST_AT_ONCE])
     return len(found)
