@@ -9,6 +9,7 @@ taken for a file's own meta header.
 import re
 import struct
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from listener.errors import RefusedInstance
@@ -23,7 +24,8 @@ CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
 """DIMSE statuses of C-STORE (PS3.4 table B.2-1)."""
 
-_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_LONGEST_UID = 64
 
 _SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # PS3.5 7.1.2
@@ -56,6 +58,11 @@ def is_uid(text: str) -> bool:
 
     Leading zeros in a component are against the standard and still found in the field: they are let through.
     """
+    return len(text) <= _LONGEST_UID and _looks_like_a_uid(text)
+
+
+@lru_cache(maxsize=4096)
+def _looks_like_a_uid(text: str) -> bool:
     return _UID.fullmatch(text) is not None
 
 

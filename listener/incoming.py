@@ -48,24 +48,24 @@ class Buffers:
 class Ground:
     """A folder for files under way, and what its file system can do."""
 
-    folder: Path
+    folder: str
     past_cache: bool
     nameless: bool
 
-    def new_file(self) -> tuple[int, Path]:
+    def new_file(self) -> tuple[int, str]:
         """Open a new file; its descriptor, and a path that leads to it as long as it is open."""
         flags = os.O_WRONLY | (os.O_DIRECT if self.past_cache else 0)
         if self.nameless:
             descriptor = os.open(self.folder, flags | os.O_TMPFILE, 0o600)
-            return descriptor, Path(f"/proc/self/fd/{descriptor}")
-        path = self.folder / uuid.uuid4().hex
+            return descriptor, f"/proc/self/fd/{descriptor}"
+        path = f"{self.folder}/{uuid.uuid4().hex}"
         return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), path
 
 
 def survey(folder: Path) -> Ground:
     """Try what the file system of ``folder`` can do; raises OSError where it can do nothing."""
     for past_cache, nameless in ((True, True), (True, False), (False, True)):
-        ground = Ground(folder, past_cache, nameless)
+        ground = Ground(str(folder), past_cache, nameless)
         try:
             descriptor, path = ground.new_file()
         except OSError as error:
@@ -74,9 +74,9 @@ def survey(folder: Path) -> Ground:
             continue
         os.close(descriptor)
         if not nameless:
-            path.unlink()
+            Path(path).unlink()
         return ground
-    return Ground(folder, past_cache=False, nameless=False)
+    return Ground(str(folder), past_cache=False, nameless=False)
 
 
 class Incoming:
@@ -106,7 +106,7 @@ class Incoming:
         os.close(self.descriptor)
         if not self._ground.nameless:
             with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()
+                Path(self.path).unlink()
 
     def room(self) -> memoryview:
         """Where the next bytes of the data set go; empty when it is time to `write_out`."""
@@ -140,7 +140,7 @@ class Incoming:
         if end > self._end:
             os.ftruncate(self.descriptor, self._written + self._end)
 
-    def link(self, folder: Path, name: str) -> None:
+    def link(self, name: str) -> None:
         """Give the file a name; raises FileExistsError, or FileNotFoundError where there is no folder."""
         # With a folder's descriptor, which an absolute path needs not, Python follows the link of /proc.
-        os.link(self.path, folder / name, src_dir_fd=self.descriptor, follow_symlinks=True)
+        os.link(self.path, name, src_dir_fd=self.descriptor, follow_symlinks=True)

@@ -65,6 +65,7 @@ class Spool:
 
     def __init__(self, folder: Path, reserve_mb: int = 0) -> None:
         self._folder = folder
+        self._base = str(folder)  # Path is too slow for the way of every instance
         self._reserve_bytes = reserve_mb << 20
         self._incoming = folder / ".incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,11 +95,11 @@ class Spool:
         bytes is kept beside the first. Raises OSError where the disk fails.
         """
         incoming.complete()
-        folder = self.study_folder(header.study_instance_uid)
+        folder = f"{self._base}/{header.study_instance_uid}"
         try:
             stored = _link(incoming, folder, header.sop_instance_uid)
         except FileNotFoundError:
-            make_folder(folder)
+            make_folder(Path(folder))
             stored = _link(incoming, folder, header.sop_instance_uid)
         try:
             self._make_durable(incoming, folder, stored)
@@ -111,13 +112,13 @@ class Spool:
             raise
         return stored
 
-    def _make_durable(self, incoming: Incoming, folder: Path, stored: Stored) -> None:
+    def _make_durable(self, incoming: Incoming, folder: str, stored: Stored) -> None:
         if stored.outcome is Outcome.NEW:
             os.fsync(incoming.descriptor)
         else:
             # Of two that arrive together, the second is answered for the first one's file, which may not be
             # synced yet.
-            sync_file(folder / stored.name)
+            sync_file(f"{folder}/{stored.name}")
         if not self._names_follow_files:
             sync_folder(folder)
 
@@ -182,20 +183,20 @@ class Spool:
         self._free_bytes -= size
 
 
-def _link(incoming: Incoming, folder: Path, sop_instance_uid: str) -> Stored:
+def _link(incoming: Incoming, folder: str, sop_instance_uid: str) -> Stored:
     """Give it the name of its instance, or where others have that, the name of a conflict."""
     name = f"{sop_instance_uid}{_SUFFIX}"
     try:
-        incoming.link(folder, name)
+        incoming.link(f"{folder}/{name}")
         return Stored(name, Outcome.NEW)
     except FileExistsError:
-        if _same_content(incoming.path, folder / name):
+        if _same_content(Path(incoming.path), Path(folder, name)):
             return Stored(name, Outcome.IDENTICAL)
-    beside = f"{sop_instance_uid}.{_digest(incoming.path)[:_DIGITS_OF_CONFLICT]}{_CONFLICT_SUFFIX}"
+    beside = f"{sop_instance_uid}.{_digest(Path(incoming.path))[:_DIGITS_OF_CONFLICT]}{_CONFLICT_SUFFIX}"
     try:
-        incoming.link(folder, beside)
+        incoming.link(f"{folder}/{beside}")
     except FileExistsError:
-        if not _same_content(incoming.path, folder / beside):
+        if not _same_content(Path(incoming.path), Path(folder, beside)):
             raise RefusedInstance(OUT_OF_RESOURCES, "cannot keep another conflicting duplicate") from None
     return Stored(beside, Outcome.CONFLICT)
 

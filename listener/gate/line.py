@@ -8,6 +8,7 @@ import time
 
 from listener.gate.errors import LineLost, TooSlow
 
+_WRITING_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 1 << 20
 
@@ -17,20 +18,22 @@ class Line:
 
     A peer that sends with Nagle's algorithm holds its last segment back until we acknowledge the one before
     it, and the kernel delays that acknowledgement (RFC 1122 4.2.3.2): 40 ms an instance. The sender's side is
-    not ours; TCP_QUICKACK, which lasts until the kernel thinks again, is set before every read.
+    not ours. The kernel delays as long as it takes the connection for a dialogue, that is from our last
+    answer on; TCP_QUICKACK (tcp(7)) behind every answer takes that back.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._seconds = -1.0
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(_WRITING_SECONDS))
 
     def read_into(self, view: memoryview, seconds: float) -> None:
         """Fill ``view``; raises `TooSlow` after ``seconds``, `LineLost` where the peer ends first."""
         self._wait_at_most(seconds)
         deadline = time.monotonic() + seconds
         try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             filled = self._receive(view)
             while filled < len(view):
                 if time.monotonic() >= deadline:
@@ -48,6 +51,7 @@ class Line:
         """Send all of it; raises `TooSlow` where the peer does not take it, `LineLost` where it is gone."""
         try:
             self._socket.sendall(content)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         except (BlockingIOError, TimeoutError):
             raise TooSlow("the peer does not read") from None
         except OSError:
@@ -75,13 +79,15 @@ class Line:
     def _wait_at_most(self, seconds: float) -> None:
         if seconds != self._seconds:
             self._seconds = seconds
-            limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
 
     def _receive(self, view: memoryview) -> int:
         # The kernel waits for all of it, at most as long as SO_RCVTIMEO says, in one call.
         return self._socket.recv_into(view, len(view), socket.MSG_WAITALL)
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
 
 
 class SecureLine(Line):

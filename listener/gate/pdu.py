@@ -2,8 +2,8 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from listener.gate.errors import Aborted, Released, Violation
 from listener.gate.line import Line
@@ -27,6 +27,9 @@ class Kind(IntEnum):
     RELEASE_RQ = 5
     RELEASE_RP = 6
     ABORT = 7
+
+
+_KINDS = {int(kind): kind for kind in Kind}
 
 
 class AbortReason(IntEnum):
@@ -58,8 +61,8 @@ def read_head(line: Line, seconds: float) -> tuple[Kind, int]:
     line.read_into(memoryview(head), seconds)
     number, length = _PDU_HEAD.unpack(head)
     try:
-        return Kind(number), length
-    except ValueError:
+        return _KINDS[number], length
+    except KeyError:
         raise Violation(f"unknown PDU type {number}", AbortReason.UNRECOGNIZED_PDU) from None
 
 
@@ -82,8 +85,7 @@ def p_data(context_id: int, command: bytes, maximum_bytes: int) -> Iterator[byte
         yield _PDU_HEAD.pack(Kind.P_DATA_TF, len(value)) + value
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """The head of a PDV; its ``length`` bytes are next on the line."""
 
     context_id: int

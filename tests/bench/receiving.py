@@ -30,7 +30,8 @@ from peers.programs import ENVIRONMENT, find_program, run_program
 from peers.studies import Scan, write_ct
 
 SLICES = 200
-STUDIES = 4
+STUDIES = 8
+"""As many as are sent at once: to send one twice would measure how duplicates are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +80,21 @@ def main() -> None:
 
 
 def prepare(folder: Path) -> dict[bool, list[Path]]:
-    """Studies of 512 x 512 slices that look like CT (smooth with noise): plain, and as JPEG Lossless."""
+    """Studies of 512 x 512 slices that look like CT (smooth with noise): plain, and one as JPEG Lossless."""
     made: dict[bool, list[Path]] = {False: [], True: []}
     chance = np.random.default_rng(1)
     smooth = (np.hypot(*np.mgrid[-256:256, -256:256]) < 200) * 1000 - 1000
     for number in range(STUDIES):
         voxels = (smooth + chance.normal(0, 20, (SLICES, 512, 512))).astype(np.int16)
         plain = write_ct(Scan(voxels, (1.0, 0.8, 0.8)), folder / f"plain{number}", f"bench{number}").folder
+        made[False].append(plain)
+        if number:
+            continue
         packed = folder / f"packed{number}"
         packed.mkdir()
         for path in plain.iterdir():
             done = run_program([find_program("dcmcjpeg"), "+e1", str(path), str(packed / path.name)])
             assert done.returncode == 0, done.stderr
-        made[False].append(plain)
         made[True].append(packed)
     return made
 
@@ -124,7 +127,7 @@ def compare(
 
 def measure(load: Load, contender: Contender, folders: list[Path]) -> Run:
     """Send once; instances count from the start of the first sender to the end of the last."""
-    sent = [sorted(folders[number % STUDIES].iterdir())[: load.slices] for number in range(load.at_once)]
+    sent = [sorted(folders[number].iterdir())[: load.slices] for number in range(load.at_once)]
     count = sum(len(paths) for paths in sent)
     size_gb = sum(path.stat().st_size for paths in sent for path in paths) / 1e9
     environment = (
