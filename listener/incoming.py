@@ -22,6 +22,8 @@ BLOCK_BYTES = 4096
 BUFFER_BYTES = 1 << 20
 """A slice of 512 x 512 fits in, and is written at once."""
 
+_HUGE_PAGE_BYTES = 1 << 21
+
 _NOT_KNOWN = (errno.EINVAL, errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT)
 """How file systems say that they know a flag of open(2) not."""
 
@@ -34,14 +36,24 @@ class Buffers:
 
     def take(self) -> memoryview:
         """One that begins at a page and holds whole blocks."""
-        try:
+        with contextlib.suppress(IndexError):
             return self._idle.pop()
-        except IndexError:
-            return memoryview(mmap.mmap(-1, BUFFER_BYTES))
+        page = memoryview(_huge_page())
+        for start in range(BUFFER_BYTES, len(page), BUFFER_BYTES):
+            self._idle.append(page[start : start + BUFFER_BYTES])
+        return page[:BUFFER_BYTES]
 
     def give_back(self, buffer: memoryview) -> None:
         """It is not used any more."""
         self._idle.append(buffer)
+
+
+def _huge_page() -> mmap.mmap:
+    """Memory in one piece, where the kernel has it: the disk takes it in one piece then."""
+    memory = mmap.mmap(-1, _HUGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ decides the answer; what still arrives after it is dropped.
 
 import os
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
@@ -59,8 +57,10 @@ class Reception:
         self._answer = Answer(SUCCESS)
 
     def __enter__(self) -> Self:
-        with self._answering():
+        try:
             self._incoming = self._begin()
+        except Exception as error:  # noqa: BLE001
+            self._refuse(error)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,16 +76,20 @@ class Reception:
             return
         self._incoming.filled(size)
         if self._incoming.is_full():
-            with self._answering():
+            try:
                 self._check(self._incoming)
                 self._incoming.write_out()
+            except Exception as error:  # noqa: BLE001
+                self._refuse(error)
 
     def finish(self) -> Answer:
         """Make the instance durable and say so, or say why it is refused."""
         if self._incoming is not None:
-            with self._answering():
+            try:
                 self._check(self._incoming)
                 self._keep(self._incoming)
+            except Exception as error:  # noqa: BLE001
+                self._refuse(error)
         return self._answer
 
     def _begin(self) -> Incoming:
@@ -126,20 +130,16 @@ class Reception:
         if self._command.sop_instance_uid != header.sop_instance_uid:
             raise RefusedInstance(DOES_NOT_MATCH, "SOP Instance UID of command and data set differ")
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """The edge of one C-STORE: whatever goes wrong inside becomes its answer."""
-        try:
-            yield
-            return
-        except RefusedInstance as refusal:
-            self._answer = Answer(refusal.status, str(refusal))
-            log.warning("instance refused", status=f"0x{refusal.status:04X}", reason=str(refusal))
-        except OSError as error:
+    def _refuse(self, error: Exception) -> None:
+        """The edge of one C-STORE: whatever goes wrong becomes its answer."""
+        if isinstance(error, RefusedInstance):
+            self._answer = Answer(error.status, str(error))
+            log.warning("instance refused", status=f"0x{error.status:04X}", reason=str(error))
+        elif isinstance(error, OSError):
             reason = f"cannot store: {os.strerror(error.errno) if error.errno else 'write failed'}"
-            log.error("instance refused", status=f"0x{OUT_OF_RESOURCES:04X}", reason=reason)
             self._answer = Answer(OUT_OF_RESOURCES, reason)
-        except Exception as error:  # noqa: BLE001
+            log.error("instance refused", status=f"0x{OUT_OF_RESOURCES:04X}", reason=reason)
+        else:
             # The message of a foreign exception may quote header values: only its kind and place are logged.
             where = traceback.format_tb(error.__traceback__)
             log.error("instance refused after an unexpected error", kind=type(error).__name__, where=where)

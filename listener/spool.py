@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -220,6 +221,7 @@ def _meta_header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid:
     return _meta_element(0x0000, b"UL", struct.pack("<I", len(body))) + body
 
 
+@lru_cache(maxsize=64)  # classes and transfer syntaxes come again and again
 def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
     value += (b" " if vr == b"SH" else b"\0") * (len(value) % 2)
     length = struct.pack("<2xI" if vr == b"OB" else "<H", len(value))
