@@ -141,16 +141,14 @@ class Walk:
                     self._stack.pop()
                     continue
                 group, number, vr, length = head_at(view, at)  # PS3.5 7.1.2, 7.1.3
+                _demand(group not in _FORBIDDEN_GROUPS, "a data set holds elements of group 0000 or 0002")
                 if inside.implicit or group == _GROUP_OF_ITEMS:
                     (length,), vr, start = long_at(view, at + 4), b"", at + 8
                 elif vr in _SHORT_VRS:
                     start = at + 8
-                elif vr in _LONG_VRS:
+                else:
+                    _demand(vr in _LONG_VRS, "an element has no value representation")
                     (length,), start = long_at(view, at + 8), at + 12
-                elif group not in _FORBIDDEN_GROUPS:
-                    _refuse("an element has no value representation")
-                if group in _FORBIDDEN_GROUPS:
-                    _refuse("a data set holds elements of group 0000 or 0002")
                 tag = group << 16 | number
                 if tag in _WANTED and len(self._stack) == 1:
                     _demand(length <= _LONGEST_VALUE, "an identifier is far too long")
