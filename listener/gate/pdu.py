@@ -45,6 +45,12 @@ RELEASE_RP = _PDU_HEAD.pack(Kind.RELEASE_RP, 4) + bytes(4)
 """PS3.8 9.3.7."""
 
 
+def associate_accept(titles: bytes, items: bytes) -> bytes:
+    """A-ASSOCIATE-AC (PS3.8 9.3.3): protocol version 1, the titles as they came, and the items."""
+    body = struct.pack(">HH32s32x", 1, 0, titles) + items
+    return _PDU_HEAD.pack(Kind.ASSOCIATE_AC, len(body)) + body
+
+
 def abort(reason: int) -> bytes:
     """A-ABORT by the service provider (PS3.8 9.3.8)."""
     return _PDU_HEAD.pack(Kind.ABORT, 4) + bytes((0, 0, 2, reason))
