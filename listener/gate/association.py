@@ -211,7 +211,7 @@ class _Association:
             if len(content) + fragment.length > dimse.LONGEST_COMMAND_BYTES or time.monotonic() > deadline:
                 raise Violation("a command without end", AbortReason.INVALID_PARAMETER)
             piece = bytearray(fragment.length)
-            self._line.read_into(memoryview(piece), STALLED_SECONDS)
+            self._fragments.read_into(memoryview(piece), STALLED_SECONDS)
             content += piece
             if fragment.is_last:
                 return context_id, dimse.parse(bytes(content))
@@ -251,7 +251,7 @@ class _Association:
     def _read_fragment(self, length: int, taking: Taking) -> None:
         while length:
             room = (taking.room() or self._scrap)[:length]
-            self._line.read_into(room, STALLED_SECONDS)
+            self._fragments.read_into(room, STALLED_SECONDS)
             taking.filled(len(room))
             length -= len(room)
 
