@@ -12,10 +12,10 @@ import mmap
 import os
 import uuid
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listener.durable_file import write_all
+from listener.durable_file import names_follow_files, write_all
 
 BLOCK_BYTES = 4096
 """What O_DIRECT is aligned to: no disk in use has larger logical blocks."""
@@ -58,11 +58,19 @@ def _huge_page() -> mmap.mmap:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A folder for files under way, and what its file system can do."""
+    """A folder for files under way, and what its file system can do.
+
+    Attributes
+    ----------
+    past_cache : it knows O_DIRECT
+    nameless : it knows O_TMPFILE
+    names_follow_files : who syncs a new file has synced its name
+    """
 
     folder: str
     past_cache: bool
     nameless: bool
+    names_follow_files: bool
 
     def new_file(self) -> tuple[int, str]:
         """Open a new file; its descriptor, and a path that leads to it as long as it is open."""
@@ -76,8 +84,10 @@ class Ground:
 
 def survey(folder: Path) -> Ground:
     """Try what the file system of ``folder`` can do; raises OSError where it can do nothing."""
+    follow = names_follow_files(folder)
+    plain = Ground(str(folder.resolve()), past_cache=False, nameless=False, names_follow_files=follow)
     for past_cache, nameless in ((True, True), (True, False), (False, True)):
-        ground = Ground(str(folder), past_cache, nameless)
+        ground = replace(plain, past_cache=past_cache, nameless=nameless)
         try:
             descriptor, path = ground.new_file()
         except OSError as error:
@@ -88,7 +98,7 @@ def survey(folder: Path) -> Ground:
         if not nameless:
             Path(path).unlink()
         return ground
-    return Ground(str(folder), past_cache=False, nameless=False)
+    return plain
 
 
 class Incoming:

@@ -21,9 +21,9 @@ from typing import BinaryIO
 
 from listener import __version__
 from listener.dataset_walk import is_uid, walk
-from listener.durable_file import make_folder, names_follow_files, sync_file, sync_folder
+from listener.durable_file import make_folder, sync_file, sync_folder
 from listener.errors import DamagedFile, RefusedInstance
-from listener.incoming import Buffers, Incoming, survey
+from listener.incoming import Buffers, Ground, Incoming, survey
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.study import InstanceHeader
 
@@ -59,18 +59,20 @@ class Stored:
 
 
 class Spool:
-    """The folder of received instances; many threads may store at once."""
+    """The folder of received instances; many threads may store at once.
 
-    def __init__(self, folder: Path, reserve_mb: int = 0) -> None:
+    ``ground`` says what the file system can do; without it, that is tried.
+    """
+
+    def __init__(self, folder: Path, reserve_mb: int = 0, ground: Ground | None = None) -> None:
         self._folder = folder
         self._base = str(folder)  # Path is too slow for the way of every instance
         self._reserve_bytes = reserve_mb << 20
         self._incoming = folder / ".incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._free_bytes, self._asked_at = 0, -_ASKING_SECONDS
-        self._ground = survey(self._incoming.resolve())
+        self._ground = ground or survey(self._incoming)
         self._buffers = Buffers()
-        self._names_follow_files = names_follow_files(folder)
 
     def incoming(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Incoming:
         """Open a file for an instance under way.
@@ -117,7 +119,7 @@ class Spool:
             # Of two that arrive together, the second is answered for the first one's file, which may not be
             # synced yet.
             sync_file(f"{folder}/{stored.name}")
-        if not self._names_follow_files:
+        if not self._ground.names_follow_files:
             sync_folder(folder)
 
     def study_folder(self, study_instance_uid: str) -> Path:
