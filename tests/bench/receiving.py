@@ -29,6 +29,8 @@ from bench.measured import write_part
 from peers.programs import ENVIRONMENT, find_program, run_program
 from peers.studies import Scan, write_ct
 
+from listener.durable_file import sync_folder
+
 SLICES = 200
 STUDIES = 8
 """As many as are sent at once: to send one twice would measure how duplicates are found."""
@@ -71,10 +73,10 @@ def main() -> None:
         material = prepare(folder / "material")
         contenders = [stack.enter_context(start(folder)) for start in (faintline, dcmtk, orthanc)]
         rows = [row for load in LOADS for row in compare(load, contenders, material, rounds)]
-        floor = floor_of_disk(folder)
+        floors = list(floors_of_disk(folder))
     head = ("load", "receiver", "instances/s", "x dcmtk, min-max", "CPU s/GB", "RSS MB", "slowest C-ECHO ms")
     write_part("receiving", head, rows)
-    write_part("machine", ("what", "value"), [*machine(), ("write and fdatasync of 525 KB, median", floor)])
+    write_part("machine", ("what", "value"), [*machine(), *floors])
     for row in rows:
         print(" | ".join(row))
 
@@ -183,17 +185,37 @@ def echoing(contender: Contender) -> Iterator[list[float]]:
         asking.join()
 
 
-def floor_of_disk(folder: Path) -> str:
-    """What one synced file costs here without any network."""
-    content, times = os.urandom(525_000), []
-    for number in range(50):
-        began = time.perf_counter()
-        descriptor = os.open(folder / f"floor{number}", os.O_WRONLY | os.O_CREAT)
+def floors_of_disk(folder: Path) -> Iterator[tuple[str, str]]:
+    """What one synced file of a slice's size costs here without any network."""
+    content = os.urandom(525_000)
+
+    def written(number: int) -> int:
+        descriptor = os.open(folder / f"floor{number}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.write(descriptor, content)
+        return descriptor
+
+    def data(number: int) -> None:
+        descriptor = written(number)
         os.fdatasync(descriptor)
         os.close(descriptor)
-        times.append(time.perf_counter() - began)
-    return f"{statistics.median(times) * 1e3:.2f} ms ({min(times) * 1e3:.2f}-{max(times) * 1e3:.2f})"
+
+    def file_and_folder(number: int) -> None:
+        descriptor = written(100 + number)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        sync_folder(folder)
+
+    kinds = {"write and fdatasync": data, "write, fsync of file and folder": file_and_folder}
+    for name, run in kinds.items():
+        times = []
+        for number in range(50):
+            began = time.perf_counter()
+            run(number)
+            times.append((time.perf_counter() - began) * 1e3)
+        yield (
+            f"{name} of 525 KB, median",
+            f"{statistics.median(times):.2f} ms ({min(times):.2f}-{max(times):.2f})",
+        )
 
 
 def machine() -> list[tuple[str, str]]:

@@ -11,14 +11,7 @@ from listener.durable_file import names_follow_files
 from listener.incoming import BLOCK_BYTES, BUFFER_BYTES, Buffers, Ground, Incoming, survey
 
 HEAD = b"head"
-SIZES = (
-    2,
-    BLOCK_BYTES - len(HEAD),
-    BLOCK_BYTES,
-    BUFFER_BYTES - len(HEAD),
-    BUFFER_BYTES,
-    2 * BUFFER_BYTES + 6,
-)
+ENDS = (6, BLOCK_BYTES, BLOCK_BYTES + 4, BUFFER_BYTES, BUFFER_BYTES + 4, 2 * BUFFER_BYTES + 6)
 
 
 def grounds(folder: Path) -> list[Ground]:
