@@ -7,7 +7,6 @@ system knows the one or the other not, the file is written through the cache, or
 """
 
 import contextlib
-import errno
 import mmap
 import os
 import uuid
@@ -23,9 +22,6 @@ BUFFER_BYTES = 1 << 20
 """A slice of 512 x 512 fits in, and is written at once."""
 
 _HUGE_PAGE_BYTES = 1 << 21
-
-_NOT_KNOWN = (errno.EINVAL, errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT)
-"""How file systems say that they know a flag of open(2) not."""
 
 
 class Buffers:
@@ -83,22 +79,25 @@ class Ground:
 
 
 def survey(folder: Path) -> Ground:
-    """Try what the file system of ``folder`` can do; raises OSError where it can do nothing."""
+    """Try what the file system of ``folder`` can do."""
     follow = names_follow_files(folder)
     plain = Ground(str(folder.resolve()), past_cache=False, nameless=False, names_follow_files=follow)
     for past_cache, nameless in ((True, True), (True, False), (False, True)):
         ground = replace(plain, past_cache=past_cache, nameless=nameless)
-        try:
-            descriptor, path = ground.new_file()
-        except OSError as error:
-            if error.errno not in _NOT_KNOWN:
-                raise
-            continue
-        os.close(descriptor)
-        if not nameless:
-            Path(path).unlink()
-        return ground
+        with contextlib.suppress(OSError):  # of a full disk too: what it could do is not seen then
+            if _is_what_it_seems(ground):
+                return ground
     return plain
+
+
+def _is_what_it_seems(ground: Ground) -> bool:
+    descriptor, path = ground.new_file()
+    try:
+        return os.write(descriptor, memoryview(_huge_page())[:BLOCK_BYTES]) == BLOCK_BYTES
+    finally:
+        os.close(descriptor)
+        if not ground.nameless:
+            Path(path).unlink()
 
 
 class Incoming:

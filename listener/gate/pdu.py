@@ -122,13 +122,13 @@ class Fragments:
         """Read the head of the next fragment; the caller reads its bytes before it asks again."""
         if self._left_in_pdu == 0:
             self._enter_pdu(seconds)
-        if self._left_in_pdu < _PDV_HEAD.size:
-            raise Violation("a PDV without a head", AbortReason.INVALID_PARAMETER)
         length, context_id, control = _PDV_HEAD.unpack(self._read_head(seconds))
         self._left_in_pdu -= _PDV_HEAD.size - _PDV_LENGTH_COUNTS
         if not _PDV_LENGTH_COUNTS <= length <= self._left_in_pdu:
             raise Violation("a PDV beyond its PDU", AbortReason.INVALID_PARAMETER)
         self._left_in_pdu -= length
+        if 0 < self._left_in_pdu < _PDV_HEAD.size:
+            raise Violation("bytes behind the last PDV", AbortReason.INVALID_PARAMETER)
         self._left_in_fragment = length - _PDV_LENGTH_COUNTS
         self._more_follows = not control & _LAST
         return Fragment(context_id, bool(control & _COMMAND), not self._more_follows, self._left_in_fragment)
@@ -151,7 +151,7 @@ class Fragments:
     def _enter_pdu(self, seconds: float) -> None:
         kind, length = parse_head(self._read_head(seconds))
         if kind is Kind.P_DATA_TF:
-            if not 0 < length <= MAXIMUM_PDU_BYTES:
+            if not _PDV_HEAD.size <= length <= MAXIMUM_PDU_BYTES:
                 raise Violation(f"a P-DATA-TF PDU of {length} bytes", AbortReason.INVALID_PARAMETER)
             self._left_in_pdu = length
             return
