@@ -221,10 +221,12 @@ def floors_of_disk(folder: Path) -> Iterator[tuple[str, str]]:
 def machine() -> list[tuple[str, str]]:
     """Where this was measured, and how busy the machine was with other things."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    usual = os.sched_getscheduler(0) == os.SCHED_OTHER
     return [
         ("processors", str(os.cpu_count())),
         ("kernel", platform.release()),
         ("load average at the end (1, 5, 15 min)", load),
+        ("scheduling of all receivers and senders", "usual" if usual else "real time: other programs ran"),
     ]
 
 
