@@ -6,13 +6,12 @@ It may come on the association that asked or on a new one, minutes or days later
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydicom.dataset import Dataset
-from pynetdicom.dsutils import decode
-from pynetdicom.presentation import PresentationContext, build_context
+from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, Offer
 
-from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
 STORAGE_COMMITMENT_INSTANCE: Final = "1.2.840.10008.1.20.1.1"
@@ -48,21 +47,22 @@ class CommitmentReport:
     failed: Mapping[str, str]
 
 
-def context() -> PresentationContext:
+def context() -> Offer:
     """Return the context under which a peer may report on an association of its own (PS3.4 J.3.3.1)."""
-    made = build_context(STORAGE_COMMITMENT, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
-    made.scu_role, made.scp_role = False, True
-    return made
+    syntaxes = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+    return Offer(STORAGE_COMMITMENT, syntaxes, peer_provides=True)
 
 
-def decoded(content: bytes, transfer_syntax_uid: str) -> Dataset:
+def decoded(content: bytes, transfer_syntax_uid: str) -> "Dataset":
     """Decode the data set of a report; raises whatever its content makes a parser raise."""
+    from pynetdicom.dsutils import decode  # noqa: PLC0415  (the receiver starts faster without it)
+
     is_implicit = transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN
     made: Dataset = decode(BytesIO(content), is_implicit, is_little_endian=True)
     return made
 
 
-def read_report(sop_class_uid: str, information: Callable[[], Dataset]) -> CommitmentReport | None:
+def read_report(sop_class_uid: str, information: Callable[[], "Dataset"]) -> CommitmentReport | None:
     """Take an N-EVENT-REPORT apart: its Affected SOP Class UID, and what decodes its data set.
 
     None where it is no report about a storage commitment, or cannot be read.
@@ -80,7 +80,7 @@ def read_report(sop_class_uid: str, information: Callable[[], Dataset]) -> Commi
     return CommitmentReport(transaction_uid, kept, failed) if transaction_uid else None
 
 
-def _why(item: Dataset) -> str:
+def _why(item: "Dataset") -> str:
     reason = item.get("FailureReason")
     words = REASONS.get(reason, "no reason known")
     return f"the destination does not keep it: {words}{'' if reason is None else f' (0x{reason:04X})'}"

@@ -1,8 +1,9 @@
 """The presentation contexts we accept: which SOP classes, in which transfer syntaxes, in which order."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from pynetdicom.presentation import AllStoragePresentationContexts, PresentationContext, build_context
+from listener.storage_classes import STORAGE_SOP_CLASSES
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
@@ -36,14 +37,20 @@ TRANSFER_SYNTAXES: Final[tuple[str, ...]] = (
 """In the order we prefer them: the first one proposed wins, and a sender that holds compressed images must
 not have to decompress them. Deflated syntaxes are left out: a small one may inflate to gigabytes."""
 
-STORAGE_SOP_CLASSES: Final[tuple[str, ...]] = tuple(
-    str(context.abstract_syntax) for context in AllStoragePresentationContexts
-)
-"""Every standard storage class: a PACS sends whole studies, and nothing of one should be refused."""
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A SOP class that we accept, with its transfer syntaxes in the order of our preference.
+
+    ``peer_provides`` where the peer is its SCP, as in reports of a storage commitment (PS3.4 J.3.3.1).
+    """
+
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...]
+    peer_provides: bool = False
 
 
-def supported_contexts() -> list[PresentationContext]:
+def supported_contexts() -> list[Offer]:
     """What the receiver accepts."""
-    storage = [build_context(sop_class, list(TRANSFER_SYNTAXES)) for sop_class in STORAGE_SOP_CLASSES]
-    verification = build_context(VERIFICATION, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
-    return [verification, *storage]
+    storage = [Offer(sop_class, TRANSFER_SYNTAXES) for sop_class in STORAGE_SOP_CLASSES]
+    return [Offer(VERIFICATION, (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)), *storage]

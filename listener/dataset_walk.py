@@ -9,6 +9,7 @@ taken for a file's own meta header.
 import re
 import struct
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from listener.errors import RefusedInstance
@@ -23,7 +24,8 @@ CANNOT_UNDERSTAND = 0xC000
 DOES_NOT_MATCH = 0xA900
 """DIMSE statuses of C-STORE (PS3.4 table B.2-1)."""
 
-_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_LONGEST_UID = 64
 
 _SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # PS3.5 7.1.2
@@ -56,6 +58,11 @@ def is_uid(text: str) -> bool:
 
     Leading zeros in a component are against the standard and still found in the field: they are let through.
     """
+    return len(text) <= _LONGEST_UID and _looks_like_a_uid(text)
+
+
+@lru_cache(maxsize=4096)
+def _looks_like_a_uid(text: str) -> bool:
     return _UID.fullmatch(text) is not None
 
 
@@ -125,14 +132,24 @@ class Walk:
 
     def _advance(self, view: memoryview, base: int, more_to_come: bool) -> None:
         """Step from element to element through ``view``, which begins ``base`` bytes into the data set."""
-        size = len(view)
+        size, head_at, long_at = len(view), self._head.unpack_from, self._long.unpack_from
+        at = self._position - base
         try:
-            while (at := self._position - base) < size:
+            while at < size:
                 inside = self._stack[-1]
-                if inside.end == self._position:
+                if inside.end == base + at:
                     self._stack.pop()
                     continue
-                tag, vr, length, start = self._head_at(view, at, inside.implicit)
+                group, number, vr, length = head_at(view, at)  # PS3.5 7.1.2, 7.1.3
+                _demand(group not in _FORBIDDEN_GROUPS, "a data set holds elements of group 0000 or 0002")
+                if inside.implicit or group == _GROUP_OF_ITEMS:
+                    (length,), vr, start = long_at(view, at + 4), b"", at + 8
+                elif vr in _SHORT_VRS:
+                    start = at + 8
+                else:
+                    _demand(vr in _LONG_VRS, "an element has no value representation")
+                    (length,), start = long_at(view, at + 8), at + 12
+                tag = group << 16 | number
                 if tag in _WANTED and len(self._stack) == 1:
                     _demand(length <= _LONGEST_VALUE, "an identifier is far too long")
                     if start + length > size and more_to_come:
@@ -141,50 +158,35 @@ class Walk:
                     self._values[_WANTED[tag]] = value.decode("latin-1").strip(" \0")
                 self._elements += 1
                 if inside.kind is _Kind.ELEMENTS and length != _UNDEFINED and vr != b"SQ" and tag < _ITEM:
-                    self._position = base + start + length
-                    if self._position > inside.limit:
+                    at = start + length
+                    if base + at > inside.limit:
                         _refuse("an element runs beyond its container")
                 else:
-                    self._step_into_or_out(tag, vr, length, base + start)
+                    at = self._step_into_or_out(tag, vr, length, base + start) - base
         except struct.error:
             _demand(more_to_come, "data set ends in mid-element")
         _demand(self._elements <= MAXIMUM_ELEMENTS, "too many elements")
+        self._position = base + at
         self._rest = bytes(view[at:]) if at < size else b""
 
-    def _head_at(self, view: memoryview, at: int, implicit: bool) -> tuple[int, bytes, int, int]:
-        """Return (tag, VR, length, start of the value) of the element at ``at`` (PS3.5 7.1.2, 7.1.3)."""
-        group, number, vr, length = self._head.unpack_from(view, at)
-        if group in _FORBIDDEN_GROUPS:
-            _refuse("a data set holds elements of group 0000 or 0002")
-        if implicit or group == _GROUP_OF_ITEMS:
-            (length,) = self._long.unpack_from(view, at + 4)
-            return group << 16 | number, b"", length, at + 8
-        if vr in _SHORT_VRS:
-            return group << 16 | number, vr, length, at + 8
-        _demand(vr in _LONG_VRS, "an element has no value representation")
-        (length,) = self._long.unpack_from(view, at + 8)
-        return group << 16 | number, vr, length, at + 12
-
-    def _step_into_or_out(self, tag: int, vr: bytes, length: int, start: int) -> None:
-        """Step into what holds others, out of it at its delimiter, or over a fragment."""
+    def _step_into_or_out(self, tag: int, vr: bytes, length: int, start: int) -> int:
+        """Step into what holds others, out of it at its delimiter, or over a fragment; where that leads."""
         inside = self._stack[-1]
         if tag in (_ITEM_END, _SEQUENCE_END):
             expected = _ITEM_END if inside.kind is _Kind.ELEMENTS else _SEQUENCE_END
             fits = inside.end == _NOWHERE and len(self._stack) > 1 and tag == expected
             _demand(fits, "a delimiter stands where nothing is to be delimited")
             self._stack.pop()
-            self._position = start
-            return
+            return start
         _demand((inside.kind is _Kind.ELEMENTS) == (tag != _ITEM), "items and elements are mixed up")
         end = _NOWHERE if length == _UNDEFINED else start + length
         _demand(end == _NOWHERE or end <= inside.limit, "an element runs beyond its container")
         if (opened := _opened(inside, tag, vr, end)) is None:
             _demand(end != _NOWHERE, "a plain value has no length")
-            self._position = end
-        else:
-            _demand(len(self._stack) <= 2 * MAXIMUM_DEPTH, _TOO_DEEP)  # a sequence and its item
-            self._stack.append(opened)
-            self._position = start
+            return end
+        _demand(len(self._stack) <= 2 * MAXIMUM_DEPTH, _TOO_DEEP)  # a sequence and its item
+        self._stack.append(opened)
+        return start
 
     def _leave_what_ended(self) -> None:
         while self._stack[-1].end == self._position:

@@ -22,7 +22,7 @@ def write_synced(path: Path, parts: Iterable[bytes | memoryview]) -> None:
         os.fsync(descriptor)
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: str) -> None:
     """Make the bytes of a file durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -31,13 +31,26 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Make the names in ``folder`` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def names_follow_files(folder: Path) -> bool:
+    """Whether syncing a new file makes its names in ``folder`` durable too.
+
+    On ext4 with a journal it does: a link is logged in one transaction with the file's inode, a sync of the
+    file waits for the last transaction of its inode, and transactions become durable whole and in order
+    (jbd2). Elsewhere POSIX is taken by its word: the folder must be synced too.
+    """
+    device = folder.stat().st_dev
+    name = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve().name
+    journals = Path("/proc/fs/jbd2")  # ext4 shows its journals here, ocfs2 alone does so too
+    return Path("/proc/fs/ext4", name).is_dir() and any(journals.glob(f"{name}-*"))
 
 
 def make_folder(folder: Path) -> None:

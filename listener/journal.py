@@ -30,8 +30,7 @@ class Journal:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._notes: deque[ReceivedInstance | str] = deque()
-        self._waiting = threading.Condition()
-        self._stopping = False
+        self._awake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -54,28 +53,24 @@ class Journal:
 
     def stop(self) -> None:
         """Write what is left and end the thread."""
-        with self._waiting:
-            self._stopping = True
-            self._waiting.notify()
+        self._stopping.set()
+        self._awake.set()
         self._thread.join(timeout=10)
 
     def _add(self, note: ReceivedInstance | str) -> None:
-        with self._waiting:
-            self._notes.append(note)
-            self._waiting.notify()
+        self._notes.append(note)
+        if not self._awake.is_set():
+            self._awake.set()
 
     def _run(self) -> None:
-        while True:
-            with self._waiting:
-                self._waiting.wait_for(lambda: self._notes or self._stopping)
-                if not self._notes:
-                    return
-                self._waiting.wait_for(lambda: self._stopping, _GATHERING_SECONDS)
-                batch = list(self._notes)
-            self._write(batch)
-            with self._waiting:
-                for _ in batch:
-                    self._notes.popleft()
+        is_last = False
+        while not is_last:
+            self._awake.wait()
+            self._stopping.wait(_GATHERING_SECONDS)
+            self._awake.clear()  # before the look: what comes after it sets it again
+            is_last = self._stopping.is_set()
+            while batch := [self._notes.popleft() for _ in range(min(len(self._notes), _MOST_AT_ONCE))]:
+                self._write(batch)
 
     def _write(self, batch: list[ReceivedInstance | str]) -> None:
         """Write instances before the ends of the associations that brought them; try until it succeeds."""
@@ -104,12 +99,12 @@ def reconcile(spool: Spool, registry: Registry) -> int:
     found = []
     for study_instance_uid, name in sorted(missing):
         try:
-            header, transfer_syntax_uid, sha256 = spool.read_back(study_instance_uid, name)
+            header, transfer_syntax_uid = spool.read_back(study_instance_uid, name)
         except DamagedFile as error:
             log.error("a damaged file of the spool was set aside", file=str(error))
             spool.set_aside(study_instance_uid, name)
             continue
-        found.append(ReceivedInstance(header, name, sha256, transfer_syntax_uid, now))
+        found.append(ReceivedInstance(header, name, transfer_syntax_uid, now))
     for start in range(0, len(found), _MOST_AT_ONCE):
         registry.arrivals.record(found[start : start + _MOST_AT_ONCE])
     return len(found)

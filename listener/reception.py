@@ -4,9 +4,8 @@ It is checked while it arrives and durable before it is answered with success. T
 decides the answer; what still arrives after it is dropped.
 """
 
+import os
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
@@ -18,7 +17,8 @@ from listener.errors import RefusedInstance
 from listener.gate.association import Answer
 from listener.gate.command import Command
 from listener.gate.negotiation import Context
-from listener.spool import OUT_OF_RESOURCES, Incoming, Outcome, Spool
+from listener.incoming import Incoming
+from listener.spool import OUT_OF_RESOURCES, Outcome, Spool
 from listener.study import InstanceHeader, ReceivedInstance
 
 log = structlog.get_logger()
@@ -26,6 +26,9 @@ log = structlog.get_logger()
 SUCCESS = 0x0000
 COERCION = 0xB000
 """Warning (PS3.4 table B.2-1): another instance with this UID and other bytes is kept beside it."""
+
+
+_NOWHERE = memoryview(b"")
 
 
 class Carrier(Protocol):
@@ -54,29 +57,39 @@ class Reception:
         self._answer = Answer(SUCCESS)
 
     def __enter__(self) -> Self:
-        with self._answering():
+        try:
             self._incoming = self._begin()
+        except Exception as error:  # noqa: BLE001
+            self._refuse(error)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._forget()
 
-    def write(self, chunk: memoryview) -> None:
-        """Take the next bytes; drop them where the answer is clear already."""
+    def room(self) -> memoryview:
+        """Where the next bytes go; nowhere where the answer is clear already."""
+        return self._incoming.room() if self._incoming is not None else _NOWHERE
+
+    def filled(self, size: int) -> None:
+        """So many bytes were put there."""
         if self._incoming is None:
             return
-        with self._answering():
-            self._left_bytes -= len(chunk)
-            if self._left_bytes < 0:
-                raise RefusedInstance(OUT_OF_RESOURCES, "instance larger than maximum_instance_mb")
-            self._walk.feed(chunk)
-            self._incoming.write(chunk)
+        self._incoming.filled(size)
+        if self._incoming.is_full():
+            try:
+                self._check(self._incoming)
+                self._incoming.write_out()
+            except Exception as error:  # noqa: BLE001
+                self._refuse(error)
 
     def finish(self) -> Answer:
         """Make the instance durable and say so, or say why it is refused."""
         if self._incoming is not None:
-            with self._answering():
+            try:
+                self._check(self._incoming)
                 self._keep(self._incoming)
+            except Exception as error:  # noqa: BLE001
+                self._refuse(error)
         return self._answer
 
     def _begin(self) -> Incoming:
@@ -89,15 +102,22 @@ class Reception:
             raise RefusedInstance(CANNOT_UNDERSTAND, "no data set")
         return self._spool.incoming(command.sop_class_uid, command.sop_instance_uid, context.transfer_syntax)
 
+    def _check(self, incoming: Incoming) -> None:
+        """Walk over what came since the last time."""
+        came = incoming.unwritten()
+        self._left_bytes -= len(came)
+        if self._left_bytes < 0:
+            raise RefusedInstance(OUT_OF_RESOURCES, "instance larger than maximum_instance_mb")
+        self._walk.feed(came)
+        self._spool.count(len(came))
+
     def _keep(self, incoming: Incoming) -> None:
         header = self._walk.finish()
         self._demand_agreement(header)
         self._carrier.carries(header.study_instance_uid)
-        stored = incoming.keep(header)
+        stored = self._spool.keep(incoming, header)
         self._carrier.received(
-            ReceivedInstance(
-                header, stored.name, stored.sha256, self._context.transfer_syntax, datetime.now(UTC)
-            )
+            ReceivedInstance(header, stored.name, self._context.transfer_syntax, datetime.now(UTC))
         )
         if stored.outcome is Outcome.CONFLICT:
             log.warning("conflicting duplicate kept aside", sop_instance_uid=header.sop_instance_uid)
@@ -110,16 +130,16 @@ class Reception:
         if self._command.sop_instance_uid != header.sop_instance_uid:
             raise RefusedInstance(DOES_NOT_MATCH, "SOP Instance UID of command and data set differ")
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """The edge of one C-STORE: whatever goes wrong inside becomes its answer."""
-        try:
-            yield
-            return
-        except RefusedInstance as refusal:
-            self._answer = Answer(refusal.status, str(refusal))
-            log.warning("instance refused", status=f"0x{refusal.status:04X}", reason=str(refusal))
-        except Exception as error:  # noqa: BLE001
+    def _refuse(self, error: Exception) -> None:
+        """The edge of one C-STORE: whatever goes wrong becomes its answer."""
+        if isinstance(error, RefusedInstance):
+            self._answer = Answer(error.status, str(error))
+            log.warning("instance refused", status=f"0x{error.status:04X}", reason=str(error))
+        elif isinstance(error, OSError):
+            reason = f"cannot store: {os.strerror(error.errno) if error.errno else 'write failed'}"
+            self._answer = Answer(OUT_OF_RESOURCES, reason)
+            log.error("instance refused", status=f"0x{OUT_OF_RESOURCES:04X}", reason=reason)
+        else:
             # The message of a foreign exception may quote header values: only its kind and place are logged.
             where = traceback.format_tb(error.__traceback__)
             log.error("instance refused after an unexpected error", kind=type(error).__name__, where=where)

@@ -53,8 +53,8 @@ class Notes(Protocol):
 
 def serve(settings: Receiver, tls: Tls, spool: Spool, notes: Notes, audit: Audit) -> Gate:
     """Start accepting associations in background threads."""
-    contexts = [*supported_contexts(), commitment.context()]
-    acceptor = Acceptor(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, contexts)
+    offers = [*supported_contexts(), commitment.context()]
+    acceptor = Acceptor(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, offers)
     room = Room(settings.maximum_associations, settings.maximum_associations_per_host)
     context = CurrentContext(tls) if tls.certificate is not None else None
     desk = Provider(settings, spool, notes, audit)

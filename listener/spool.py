@@ -1,7 +1,7 @@
 """Instances in; durable files out: ``<spool>/<Study Instance UID>/<SOP Instance UID>.dcm``.
 
 The spool is the truth: what lies here was acknowledged or may be, what does not was not. A file gets its name
-once it is complete, and is acknowledged once it and its folder are synced; what a power cut catches in
+once it is complete, and is acknowledged once it and its name are durable; what a power cut catches in
 between is found at the next start by its structure. Bytes are kept as received behind a preamble and meta
 header of our own (PS3.10 7.1). Names are built from checked UIDs only.
 """
@@ -12,21 +12,18 @@ import os
 import shutil
 import struct
 import time
-import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
-
 from listener import __version__
 from listener.dataset_walk import is_uid, walk
-from listener.durable_file import make_folder, sync_file, sync_folder, write_all
+from listener.durable_file import make_folder, sync_file, sync_folder
 from listener.errors import DamagedFile, RefusedInstance
+from listener.incoming import Buffers, Ground, Incoming, survey
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.study import InstanceHeader
 
@@ -38,7 +35,7 @@ OUT_OF_RESOURCES = 0xA700
 _PREAMBLE = bytes(128) + b"DICM"
 _HEAD_BYTES = len(_PREAMBLE) + 12  # and the element that says how long the rest of the meta header is
 _PIECE_BYTES = 1 << 20
-_SYNCING_THREADS = 16
+_DIGITS_OF_CONFLICT = 16
 _ASKING_SECONDS = 1.0
 _SUFFIX = ".dcm"
 _CONFLICT_SUFFIX = ".conflict"
@@ -55,42 +52,75 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A durable instance: its file's name in the study's folder, its data set's hash, and what it came to."""
+    """A durable instance: its file's name in the study's folder, and what it came to."""
 
     name: str
-    sha256: str
     outcome: Outcome
 
 
 class Spool:
-    """The folder of received instances; many threads may store at once."""
+    """The folder of received instances; many threads may store at once.
 
-    def __init__(self, folder: Path, reserve_mb: int = 0) -> None:
+    ``ground`` says what the file system can do; without it, that is tried.
+    """
+
+    def __init__(self, folder: Path, reserve_mb: int = 0, ground: Ground | None = None) -> None:
         self._folder = folder
+        self._base = str(folder)  # Path is too slow for the way of every instance
         self._reserve_bytes = reserve_mb << 20
         self._incoming = folder / ".incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._free_bytes, self._asked_at = 0, -_ASKING_SECONDS
-        self._syncing = ThreadPoolExecutor(_SYNCING_THREADS, thread_name_prefix="sync")
+        self._ground = ground or survey(self._incoming)
+        self._buffers = Buffers()
 
-    def incoming(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> "Incoming":
-        """Open a file for an instance under way; raises `RefusedInstance` where the disk is full."""
-        try:
-            self._demand_space()
-            meta = _meta_header(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-            return Incoming(self, self._incoming / uuid.uuid4().hex, _PREAMBLE + meta)
-        except OSError as error:
-            raise _out_of_resources(error) from error
+    def incoming(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Incoming:
+        """Open a file for an instance under way.
 
-    def make_durable(self, folder: Path, name: str) -> None:
-        """Sync a file and, at the same time, its folder: the file system commits both at once.
-
-        By its name and not by the descriptor it was written with: of two identical ones that arrive together
-        the second is answered for the first one's file, which may not be synced yet.
+        Raises
+        ------
+        RefusedInstance
+            The disk is below its watermark (0xA700).
+        OSError
+            No file can be opened.
         """
-        folder_synced = self._syncing.submit(sync_folder, folder)
-        sync_file(folder / name)
-        folder_synced.result()
+        self._demand_space()
+        meta = _meta_header(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
+        return Incoming(self._ground, self._buffers, _PREAMBLE + meta)
+
+    def keep(self, incoming: Incoming, header: InstanceHeader) -> Stored:
+        """Make it durable under its name; on return it survives a power cut.
+
+        An instance that is there already is not kept again; one with the same SOP Instance UID and other
+        bytes is kept beside the first. Raises OSError where the disk fails.
+        """
+        incoming.complete()
+        folder = f"{self._base}/{header.study_instance_uid}"
+        try:
+            stored = _link(incoming, folder, header.sop_instance_uid)
+        except FileNotFoundError:
+            make_folder(Path(folder))
+            stored = _link(incoming, folder, header.sop_instance_uid)
+        try:
+            self._make_durable(incoming, folder, stored)
+        except OSError:
+            if stored.outcome is not Outcome.IDENTICAL:
+                # After a failed sync the kernel takes the pages for clean: the same file must not be synced
+                # again for a second try, and called durable.
+                with contextlib.suppress(OSError):
+                    self.set_aside(header.study_instance_uid, stored.name)
+            raise
+        return stored
+
+    def _make_durable(self, incoming: Incoming, folder: str, stored: Stored) -> None:
+        if stored.outcome is Outcome.NEW:
+            os.fsync(incoming.descriptor)
+        else:
+            # Of two that arrive together, the second is answered for the first one's file, which may not be
+            # synced yet.
+            sync_file(f"{folder}/{stored.name}")
+        if not self._ground.names_follow_files:
+            sync_folder(folder)
 
     def study_folder(self, study_instance_uid: str) -> Path:
         """Where the instances of a study lie."""
@@ -116,14 +146,18 @@ class Spool:
                     if file.suffix in (_SUFFIX, _CONFLICT_SUFFIX):
                         yield folder.name, file.name
 
-    def read_back(self, study_instance_uid: str, name: str) -> tuple[InstanceHeader, str, str]:
-        """Return (header, transfer syntax UID, SHA-256 of the data set) of a stored file.
+    def read_back(self, study_instance_uid: str, name: str) -> tuple[InstanceHeader, str]:
+        """Return (header, transfer syntax UID) of a stored file.
 
         Raises
         ------
         DamagedFile
             The file is not as it was written.
         """
+        # The receiver starts faster without it.
+        from pydicom.errors import InvalidDicomError  # noqa: PLC0415
+        from pydicom.filereader import read_file_meta_info  # noqa: PLC0415
+
         try:
             path = self.study_folder(study_instance_uid) / name
             syntax = str(read_file_meta_info(path).TransferSyntaxUID)
@@ -132,7 +166,7 @@ class Spool:
             header = walk(data, syntax)
         except (InvalidDicomError, AttributeError, OSError, RefusedInstance) as error:
             raise DamagedFile(f"{study_instance_uid}/{name} cannot be read back") from error
-        return header, syntax, hashlib.sha256(data).hexdigest()
+        return header, syntax
 
     def set_aside(self, study_instance_uid: str, name: str) -> None:
         """Take a damaged file out of its study; it stays beside it for whoever looks into the matter."""
@@ -153,79 +187,22 @@ class Spool:
         self._free_bytes -= size
 
 
-class Incoming:
-    """An instance under way: bytes go to a temporary file until it is kept, or forgotten.
-
-    Used as a context manager; leaving it removes what was not kept. Every method raises `RefusedInstance`
-    (0xA700) where the disk is full or fails.
-    """
-
-    def __init__(self, spool: Spool, temporary: Path, head: bytes) -> None:
-        self._spool = spool
-        self._temporary = temporary
-        self._hash = hashlib.sha256()
-        self._file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._head = head
-
-    def __enter__(self) -> "Incoming":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
-        self._temporary.unlink(missing_ok=True)
-
-    def write(self, chunk: memoryview) -> None:
-        """Take the next bytes of the data set."""
-        self._hash.update(chunk)
-        self._spool.count(len(chunk))
-        try:
-            if self._head:
-                write_all(self._file, memoryview(self._head))
-                self._head = b""
-            write_all(self._file, chunk)
-        except OSError as error:
-            raise _out_of_resources(error) from error
-
-    def keep(self, header: InstanceHeader) -> Stored:
-        """Make it durable under its name; on return it survives a power cut.
-
-        An instance that is there already is not kept again; one with the same SOP Instance UID and other
-        bytes is kept beside the first.
-        """
-        folder = self._spool.study_folder(header.study_instance_uid)
-        try:
-            make_folder(folder)
-            stored = self._link(folder, header.sop_instance_uid)
-        except OSError as error:
-            raise _out_of_resources(error) from error
-        try:
-            self._spool.make_durable(folder, stored.name)
-        except OSError as error:
-            if stored.outcome is not Outcome.IDENTICAL:
-                # After a failed sync the kernel takes the pages for clean: the same file must not be synced
-                # again for a second try, and called durable.
-                with contextlib.suppress(OSError):
-                    self._spool.set_aside(header.study_instance_uid, stored.name)
-            raise _out_of_resources(error) from error
-        return stored
-
-    def _link(self, folder: Path, sop_instance_uid: str) -> Stored:
-        sha256 = self._hash.hexdigest()
-        beside = f"{sop_instance_uid}.{sha256[:16]}{_CONFLICT_SUFFIX}"
-        for name, outcome in ((f"{sop_instance_uid}{_SUFFIX}", Outcome.NEW), (beside, Outcome.CONFLICT)):
-            try:
-                os.link(self._temporary, folder / name)
-            except FileExistsError:
-                if _same_content(self._temporary, folder / name):
-                    return Stored(name, sha256, Outcome.IDENTICAL if outcome is Outcome.NEW else outcome)
-                continue
-            return Stored(name, sha256, outcome)
-        raise RefusedInstance(OUT_OF_RESOURCES, "cannot keep another conflicting duplicate")
-
-
-def _out_of_resources(error: OSError) -> RefusedInstance:
-    reason = os.strerror(error.errno) if error.errno else "write failed"
-    return RefusedInstance(OUT_OF_RESOURCES, f"cannot store: {reason}")
+def _link(incoming: Incoming, folder: str, sop_instance_uid: str) -> Stored:
+    """Give it the name of its instance, or where others have that, the name of a conflict."""
+    name = f"{sop_instance_uid}{_SUFFIX}"
+    try:
+        incoming.link(f"{folder}/{name}")
+        return Stored(name, Outcome.NEW)
+    except FileExistsError:
+        if _same_content(Path(incoming.path), Path(folder, name)):
+            return Stored(name, Outcome.IDENTICAL)
+    beside = f"{sop_instance_uid}.{_digest(Path(incoming.path))[:_DIGITS_OF_CONFLICT]}{_CONFLICT_SUFFIX}"
+    try:
+        incoming.link(f"{folder}/{beside}")
+    except FileExistsError:
+        if not _same_content(Path(incoming.path), Path(folder, beside)):
+            raise RefusedInstance(OUT_OF_RESOURCES, "cannot keep another conflicting duplicate") from None
+    return Stored(beside, Outcome.CONFLICT)
 
 
 def is_conflict(name: str) -> bool:
@@ -247,6 +224,7 @@ def _meta_header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid:
     return _meta_element(0x0000, b"UL", struct.pack("<I", len(body))) + body
 
 
+@lru_cache(maxsize=64)  # classes and transfer syntaxes come again and again
 def _meta_element(number: int, vr: bytes, value: bytes) -> bytes:
     value += (b" " if vr == b"SH" else b"\0") * (len(value) % 2)
     length = struct.pack("<2xI" if vr == b"OB" else "<H", len(value))
@@ -270,3 +248,10 @@ def _skip_to_data_set(file: BinaryIO) -> None:
     """Go to what was received: all that follows our preamble and meta header (PS3.10 7.1)."""
     head = file.read(_HEAD_BYTES)
     file.seek(_HEAD_BYTES + int.from_bytes(head[-4:], "little"))
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of what was received."""
+    with path.open("rb") as file:
+        _skip_to_data_set(file)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,12 +23,11 @@ class InstanceHeader:
 class ReceivedInstance:
     """An instance whose bytes are durable in the spool.
 
-    ``name`` is its file's name inside the study's folder; ``sha256`` is taken over the data set as received.
+    ``name`` is its file's name inside the study's folder.
     """
 
     header: InstanceHeader
     name: str
-    sha256: str
     transfer_syntax_uid: str
     received_at: datetime
 

@@ -7,6 +7,7 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from listener.dataset_walk import walk
+from listener.gate.association import Taking
 from listener.spool import Spool, Stored
 from listener.study import InstanceHeader
 
@@ -60,8 +61,17 @@ def store(spool: Spool, dataset: Dataset) -> tuple[InstanceHeader, Stored]:
     data = memoryview(encode(dataset))
     header = walk(data, EXPLICIT)
     with spool.incoming(header.sop_class_uid, header.sop_instance_uid, EXPLICIT) as incoming:
-        incoming.write(data)
-        return header, incoming.keep(header)
+        fill(incoming, data)
+        return header, spool.keep(incoming, header)
+
+
+def fill(taking: Taking, data: memoryview, piece: int = 1 << 16) -> None:
+    """Bring a data set as the gate does: at most `piece` bytes at a time, while there is room."""
+    while data and (room := taking.room()):
+        size = min(len(room), len(data), piece)
+        room[:size] = data[:size]
+        taking.filled(size)
+        data = data[size:]
 
 
 IMPLICIT = str(ImplicitVRLittleEndian)

@@ -5,7 +5,6 @@ What is acceptable, and what becomes of an instance, is decided by the `Desk` be
 
 import contextlib
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +44,9 @@ STALLED_SECONDS = 30.0
 SLOWEST_BYTES_PER_SECOND = 1 << 14
 """A message may take `STALLED_SECONDS`, and the time that its bytes take at this rate."""
 
-_CHUNK_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 18
+"""So much of a data set is progress."""
+_SCRAP_BYTES = 1 << 14
 
 NO_PROTOCOL = (1, 2, 2)
 NO_APPLICATION_CONTEXT = (1, 1, 2)
@@ -61,11 +62,18 @@ class Answer:
     comment: str = ""
 
 
-class Storing(Protocol):
-    """Where the data set of one C-STORE goes, chunk by chunk; refuses by its answer, never by raising."""
+class Taking(Protocol):
+    """Where a data set goes; what it does not want is read and dropped."""
 
-    def write(self, chunk: memoryview) -> None:
-        """Take the next bytes."""
+    def room(self) -> memoryview:
+        """Where the next bytes are to be put; of no length where they are to be dropped."""
+
+    def filled(self, size: int) -> None:
+        """So many bytes were put there, or dropped."""
+
+
+class Storing(Taking, Protocol):
+    """Where the data set of one C-STORE goes; refuses by its answer, never by raising."""
 
     def finish(self) -> Answer:
         """Say what became of it; on success it is durable."""
@@ -146,7 +154,7 @@ class _Association:
         self._agreed = agreed
         self._visit = visit
         self._fragments = Fragments(guest.line)
-        self._buffer = memoryview(bytearray(_CHUNK_BYTES))
+        self._scrap = memoryview(bytearray(_SCRAP_BYTES))
 
     def live(self) -> None:
         """Answer message after message until the association ends, in whatever way."""
@@ -184,7 +192,7 @@ class _Association:
             self._send(context_id, dimse.response(command, status, names_instance=True))
             return
         if command.has_data_set:
-            self._read_data_set(context_id, lambda _chunk: None)
+            self._read_data_set(context_id, _Report(longest=0))
         if command.field == dimse.C_CANCEL:
             return  # there is never anything left to cancel, and it has no answer (PS3.7 9.3.2.3)
         known = command.field == dimse.C_ECHO and context.abstract_syntax == VERIFICATION
@@ -203,7 +211,7 @@ class _Association:
             if len(content) + fragment.length > dimse.LONGEST_COMMAND_BYTES or time.monotonic() > deadline:
                 raise Violation("a command without end", AbortReason.INVALID_PARAMETER)
             piece = bytearray(fragment.length)
-            self._line.read_into(memoryview(piece), STALLED_SECONDS)
+            self._fragments.read_into(memoryview(piece), STALLED_SECONDS)
             content += piece
             if fragment.is_last:
                 return context_id, dimse.parse(bytes(content))
@@ -212,41 +220,40 @@ class _Association:
     def _store(self, context_id: int, command: dimse.Command, context: Context) -> Answer:
         with self._visit.storing(command, context) as storing:
             if command.has_data_set:
-                self._read_data_set(context_id, storing.write)
+                self._read_data_set(context_id, storing)
             return storing.finish()
 
     def _report(self, context_id: int, command: dimse.Command, context: Context) -> int:
         """Hand a report on as a whole; what is too long for one is read and dropped."""
-        content = bytearray()
-
-        def take(chunk: memoryview) -> None:
-            if len(content) <= LONGEST_REPORT_BYTES:
-                content.extend(chunk)
-
+        report = _Report(LONGEST_REPORT_BYTES)
         if command.has_data_set:
-            self._read_data_set(context_id, take)
-        if len(content) > LONGEST_REPORT_BYTES:
+            self._read_data_set(context_id, report)
+        if report.is_too_long:
             return RESOURCE_LIMITATION
-        return self._visit.reported(command, context, bytes(content))
+        return self._visit.reported(command, context, bytes(report.content))
 
-    def _read_data_set(self, context_id: int, take: Callable[[memoryview], None]) -> None:
-        """Hand the data set on in chunks as it comes, fragments joined (PS3.7 6.3.1, PS3.8 annex E)."""
-        filled, received, began = 0, 0, time.monotonic()
+    def _read_data_set(self, context_id: int, taking: Taking) -> None:
+        """Read a data set to where it goes, fragments joined (PS3.7 6.3.1, PS3.8 annex E)."""
+        received, noted, began = 0, 0, time.monotonic()
         is_last = False
         while not is_last:
             fragment = self._fragments.next(STALLED_SECONDS)
             is_last = fragment.is_last
             self._demand_data(fragment, context_id)
-            if filled + fragment.length > len(self._buffer):
-                take(self._buffer[:filled])
-                filled = 0
+            self._read_fragment(fragment.length, taking)
+            received += fragment.length
+            if received - noted >= _PIECE_BYTES:
+                noted = received
                 self._guest.made_progress()
-            end = filled + fragment.length
-            self._line.read_into(self._buffer[filled:end], STALLED_SECONDS)
-            filled, received = end, received + fragment.length
             if time.monotonic() - began > STALLED_SECONDS + received / SLOWEST_BYTES_PER_SECOND:
                 raise TooSlow("a data set that hardly moves")
-        take(self._buffer[:filled])
+
+    def _read_fragment(self, length: int, taking: Taking) -> None:
+        while length:
+            room = (taking.room() or self._scrap)[:length]
+            self._fragments.read_into(room, STALLED_SECONDS)
+            taking.filled(len(room))
+            length -= len(room)
 
     def _demand_data(self, fragment: Fragment, context_id: int) -> None:
         if fragment.is_command or fragment.context_id != context_id:
@@ -255,6 +262,24 @@ class _Association:
     def _send(self, context_id: int, content: bytes) -> None:
         for one in pdu.p_data(context_id, content, self._agreed.maximum_bytes):
             self._line.write(one)
+
+
+class _Report:
+    """A data set of at most so many bytes, kept in memory."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._room = memoryview(bytearray(_SCRAP_BYTES))
+        self.content = bytearray()
+        self.is_too_long = False
+
+    def room(self) -> memoryview:
+        return self._room
+
+    def filled(self, size: int) -> None:
+        self.is_too_long = self.is_too_long or len(self.content) + size > self._longest
+        if not self.is_too_long:
+            self.content += self._room[:size]
 
 
 def _send_last(guest: Guest, content: bytes) -> None:

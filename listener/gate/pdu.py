@@ -2,8 +2,8 @@
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from listener.gate.errors import Aborted, Released, Violation
 from listener.gate.line import Line
@@ -29,6 +29,9 @@ class Kind(IntEnum):
     ABORT = 7
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+
+
 class AbortReason(IntEnum):
     """Why the service provider aborts (PS3.8 table 9-26)."""
 
@@ -40,6 +43,12 @@ class AbortReason(IntEnum):
 
 RELEASE_RP = _PDU_HEAD.pack(Kind.RELEASE_RP, 4) + bytes(4)
 """PS3.8 9.3.7."""
+
+
+def associate_accept(titles: bytes, items: bytes) -> bytes:
+    """A-ASSOCIATE-AC (PS3.8 9.3.3): protocol version 1, the titles as they came, and the items."""
+    body = struct.pack(">HH32s32x", 1, 0, titles) + items
+    return _PDU_HEAD.pack(Kind.ASSOCIATE_AC, len(body)) + body
 
 
 def abort(reason: int) -> bytes:
@@ -54,12 +63,17 @@ def reject(result: int, source: int, reason: int) -> bytes:
 
 def read_head(line: Line, seconds: float) -> tuple[Kind, int]:
     """Read the head of the next PDU: its type and the length of what follows."""
-    head = bytearray(_PDU_HEAD.size)
-    line.read_into(memoryview(head), seconds)
+    head = memoryview(bytearray(_PDU_HEAD.size))
+    line.read_into(head, seconds)
+    return parse_head(head)
+
+
+def parse_head(head: memoryview) -> tuple[Kind, int]:
+    """Take the head of a PDU apart."""
     number, length = _PDU_HEAD.unpack(head)
     try:
-        return Kind(number), length
-    except ValueError:
+        return _KINDS[number], length
+    except KeyError:
         raise Violation(f"unknown PDU type {number}", AbortReason.UNRECOGNIZED_PDU) from None
 
 
@@ -82,8 +96,7 @@ def p_data(context_id: int, command: bytes, maximum_bytes: int) -> Iterator[byte
         yield _PDU_HEAD.pack(Kind.P_DATA_TF, len(value)) + value
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """The head of a PDV; its ``length`` bytes are next on the line."""
 
     context_id: int
@@ -93,33 +106,52 @@ class Fragment:
 
 
 class Fragments:
-    """The fragments on a line, PDU borders taken away; everything that is none is raised."""
+    """The fragments on a line, PDU borders taken away; everything that is none is raised.
+
+    Heads of PDUs and of PDVs have six bytes, and one of them follows every fragment that is not the last of
+    its message: it is read in one go with that fragment's end.
+    """
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._left_in_pdu = 0
-        self._head = bytearray(_PDV_HEAD.size)
+        self._left_in_pdu = self._left_in_fragment = 0
+        self._more_follows = self._is_head_read = False
+        self._head = memoryview(bytearray(_PDV_HEAD.size))
 
     def next(self, seconds: float) -> Fragment:
         """Read the head of the next fragment; the caller reads its bytes before it asks again."""
         if self._left_in_pdu == 0:
             self._enter_pdu(seconds)
-        if self._left_in_pdu < _PDV_HEAD.size:
-            raise Violation("a PDV without a head", AbortReason.INVALID_PARAMETER)
-        self._line.read_into(memoryview(self._head), seconds)
-        length, context_id, control = _PDV_HEAD.unpack(self._head)
+        length, context_id, control = _PDV_HEAD.unpack(self._read_head(seconds))
         self._left_in_pdu -= _PDV_HEAD.size - _PDV_LENGTH_COUNTS
         if not _PDV_LENGTH_COUNTS <= length <= self._left_in_pdu:
             raise Violation("a PDV beyond its PDU", AbortReason.INVALID_PARAMETER)
         self._left_in_pdu -= length
-        return Fragment(
-            context_id, bool(control & _COMMAND), bool(control & _LAST), length - _PDV_LENGTH_COUNTS
-        )
+        if 0 < self._left_in_pdu < _PDV_HEAD.size:
+            raise Violation("bytes behind the last PDV", AbortReason.INVALID_PARAMETER)
+        self._left_in_fragment = length - _PDV_LENGTH_COUNTS
+        self._more_follows = not control & _LAST
+        return Fragment(context_id, bool(control & _COMMAND), not self._more_follows, self._left_in_fragment)
+
+    def read_into(self, view: memoryview, seconds: float) -> None:
+        """Read the next bytes of the fragment."""
+        self._left_in_fragment -= len(view)
+        if self._left_in_fragment == 0 and self._more_follows:
+            self._line.read_both_into(view, self._head, seconds)
+            self._is_head_read = True
+        else:
+            self._line.read_into(view, seconds)
+
+    def _read_head(self, seconds: float) -> memoryview:
+        if not self._is_head_read:
+            self._line.read_into(self._head, seconds)
+        self._is_head_read = False
+        return self._head
 
     def _enter_pdu(self, seconds: float) -> None:
-        kind, length = read_head(self._line, seconds)
+        kind, length = parse_head(self._read_head(seconds))
         if kind is Kind.P_DATA_TF:
-            if not 0 < length <= MAXIMUM_PDU_BYTES:
+            if not _PDV_HEAD.size <= length <= MAXIMUM_PDU_BYTES:
                 raise Violation(f"a P-DATA-TF PDU of {length} bytes", AbortReason.INVALID_PARAMETER)
             self._left_in_pdu = length
             return

@@ -110,7 +110,6 @@ def _instance_row(instance: ReceivedInstance) -> dict[str, Any]:
         "sop_instance_uid": instance.header.sop_instance_uid,
         "transfer_syntax_uid": instance.transfer_syntax_uid,
         "modality": instance.header.modality[:16],
-        "sha256": instance.sha256,
         "own": _is_own(instance),
         "received_at": instance.received_at.timestamp(),
     }

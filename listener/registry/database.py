@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
 
 from listener.errors import RegistryUnavailable
@@ -49,11 +47,18 @@ class Database:
 
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that leaves an existing row as it is."""
-        dialect = sqlite if self._is_sqlite else postgresql
-        return dialect.insert(table).on_conflict_do_nothing()
+        if self._is_sqlite:
+            return sqlite.insert(table).on_conflict_do_nothing()
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (slow to import, and not often used)
+
+        return postgresql.insert(table).on_conflict_do_nothing()
 
     def migrate(self) -> None:
         """Bring the tables up to date."""
+        # Only who starts the node migrates; its roles start faster without these.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._engine.begin() as connection:

@@ -38,7 +38,6 @@ instances = Table(
     Column("sop_instance_uid", String(64), nullable=False),
     Column("transfer_syntax_uid", String(64), nullable=False),
     Column("modality", String(16), nullable=False),
-    Column("sha256", String(64), nullable=False),
     Column("own", Boolean, nullable=False),
     Column("received_at", Float, nullable=False),
 )

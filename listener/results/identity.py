@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom.uid import UID
-
 from inference.findings import StudyReport
 from listener.results.kinds import ResultKind
 
@@ -35,9 +33,9 @@ class Product:
     version: str
 
 
-def derived_uid(*parts: str) -> UID:
+def derived_uid(*parts: str) -> str:
     """Return the UID that always belongs to ``parts``."""
-    return UID(f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(parts)).int}")
+    return f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(parts)).int}"
 
 
 CODING_SCHEME_UID: Final = derived_uid("coding scheme")
@@ -50,7 +48,7 @@ class ResultKey:
 
     digest: str
 
-    def uid(self, *parts: str) -> UID:
+    def uid(self, *parts: str) -> str:
         """Return the UID of one thing (an object, a series, a tracked vertebra) under this key."""
         return derived_uid(self.digest, *parts)
 
@@ -77,10 +75,10 @@ def result_key(report: StudyReport, sop_instance_uids: Iterable[str], language: 
 
 def report_uids(key: ResultKey) -> set[str]:
     """Return the SOP Instance UIDs that the reports of one result have."""
-    return {str(key.uid(name)) for name in REPORT_NAMES.values()}
+    return {key.uid(name) for name in REPORT_NAMES.values()}
 
 
-def device_uid(product: Product) -> UID:
+def device_uid(product: Product) -> str:
     """Return the Device Observer UID (121012 DCM) of a release."""
     return derived_uid("device", product.version)
 

@@ -1,5 +1,6 @@
 """Receivers to compare: each started in a folder of its own, with the limits and checks it has turned on."""
 
+import contextlib
 import json
 import shutil
 import time
@@ -34,13 +35,16 @@ class Contender:
 
     def rss_mb(self) -> float:
         """Resident memory of the process and its children."""
-        family = [self.process, *self.process.children(recursive=True)]
-        return sum(process.memory_info().rss for process in family) / (1 << 20)
+        total = 0
+        for process in (self.process, *self.process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # storescp has a child for each association
+                total += process.memory_info().rss
+        return total / (1 << 20)
 
     def clear(self) -> None:
         """Forget what was received."""
         for found in self.received.iterdir():
-            if found.name == ".incoming" or found.name.startswith("index"):
+            if found.name.startswith(".") or found.name.startswith("index"):
                 continue
             shutil.rmtree(found) if found.is_dir() else found.unlink()
 

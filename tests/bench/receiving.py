@@ -29,8 +29,11 @@ from bench.measured import write_part
 from peers.programs import ENVIRONMENT, find_program, run_program
 from peers.studies import Scan, write_ct
 
+from listener.durable_file import sync_folder
+
 SLICES = 200
-STUDIES = 4
+STUDIES = 8
+"""As many as are sent at once: to send one twice would measure how duplicates are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +73,30 @@ def main() -> None:
         material = prepare(folder / "material")
         contenders = [stack.enter_context(start(folder)) for start in (faintline, dcmtk, orthanc)]
         rows = [row for load in LOADS for row in compare(load, contenders, material, rounds)]
-        floor = floor_of_disk(folder)
+        floors = list(floors_of_disk(folder))
     head = ("load", "receiver", "instances/s", "x dcmtk, min-max", "CPU s/GB", "RSS MB", "slowest C-ECHO ms")
     write_part("receiving", head, rows)
-    write_part("machine", ("what", "value"), [*machine(), ("write and fdatasync of 525 KB, median", floor)])
+    write_part("machine", ("what", "value"), [*machine(), *floors])
     for row in rows:
         print(" | ".join(row))
 
 
 def prepare(folder: Path) -> dict[bool, list[Path]]:
-    """Studies of 512 x 512 slices that look like CT (smooth with noise): plain, and as JPEG Lossless."""
+    """Studies of 512 x 512 slices that look like CT (smooth with noise): plain, and one as JPEG Lossless."""
     made: dict[bool, list[Path]] = {False: [], True: []}
     chance = np.random.default_rng(1)
     smooth = (np.hypot(*np.mgrid[-256:256, -256:256]) < 200) * 1000 - 1000
     for number in range(STUDIES):
         voxels = (smooth + chance.normal(0, 20, (SLICES, 512, 512))).astype(np.int16)
         plain = write_ct(Scan(voxels, (1.0, 0.8, 0.8)), folder / f"plain{number}", f"bench{number}").folder
+        made[False].append(plain)
+        if number:
+            continue
         packed = folder / f"packed{number}"
         packed.mkdir()
         for path in plain.iterdir():
             done = run_program([find_program("dcmcjpeg"), "+e1", str(path), str(packed / path.name)])
             assert done.returncode == 0, done.stderr
-        made[False].append(plain)
         made[True].append(packed)
     return made
 
@@ -124,7 +129,7 @@ def compare(
 
 def measure(load: Load, contender: Contender, folders: list[Path]) -> Run:
     """Send once; instances count from the start of the first sender to the end of the last."""
-    sent = [sorted(folders[number % STUDIES].iterdir())[: load.slices] for number in range(load.at_once)]
+    sent = [sorted(folders[number].iterdir())[: load.slices] for number in range(load.at_once)]
     count = sum(len(paths) for paths in sent)
     size_gb = sum(path.stat().st_size for paths in sent for path in paths) / 1e9
     environment = (
@@ -180,26 +185,48 @@ def echoing(contender: Contender) -> Iterator[list[float]]:
         asking.join()
 
 
-def floor_of_disk(folder: Path) -> str:
-    """What one synced file costs here without any network."""
-    content, times = os.urandom(525_000), []
-    for number in range(50):
-        began = time.perf_counter()
-        descriptor = os.open(folder / f"floor{number}", os.O_WRONLY | os.O_CREAT)
+def floors_of_disk(folder: Path) -> Iterator[tuple[str, str]]:
+    """What one synced file of a slice's size costs here without any network."""
+    content = os.urandom(525_000)
+
+    def written(number: int) -> int:
+        descriptor = os.open(folder / f"floor{number}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.write(descriptor, content)
+        return descriptor
+
+    def data(number: int) -> None:
+        descriptor = written(number)
         os.fdatasync(descriptor)
         os.close(descriptor)
-        times.append(time.perf_counter() - began)
-    return f"{statistics.median(times) * 1e3:.2f} ms ({min(times) * 1e3:.2f}-{max(times) * 1e3:.2f})"
+
+    def file_and_folder(number: int) -> None:
+        descriptor = written(100 + number)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        sync_folder(folder)
+
+    kinds = {"write and fdatasync": data, "write, fsync of file and folder": file_and_folder}
+    for name, run in kinds.items():
+        times = []
+        for number in range(50):
+            began = time.perf_counter()
+            run(number)
+            times.append((time.perf_counter() - began) * 1e3)
+        yield (
+            f"{name} of 525 KB, median",
+            f"{statistics.median(times):.2f} ms ({min(times):.2f}-{max(times):.2f})",
+        )
 
 
 def machine() -> list[tuple[str, str]]:
     """Where this was measured, and how busy the machine was with other things."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    usual = os.sched_getscheduler(0) == os.SCHED_OTHER
     return [
         ("processors", str(os.cpu_count())),
         ("kernel", platform.release()),
         ("load average at the end (1, 5, 15 min)", load),
+        ("scheduling of all receivers and senders", "usual" if usual else "real time: other programs ran"),
     ]
 
 

@@ -20,6 +20,7 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 from pynetdicom import AE
+from pynetdicom.presentation import AllStoragePresentationContexts
 from spine_cases import CREATED_AT, study_of
 
 from listener import delivery, reception
@@ -28,7 +29,6 @@ from listener.confirmation import STUDY_ROOT_FIND
 from listener.contexts import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
-    STORAGE_SOP_CLASSES,
     TRANSFER_SYNTAXES,
     supported_contexts,
 )
@@ -40,6 +40,7 @@ from listener.results.identity import Product
 from listener.results.kinds import ResultKind
 from listener.settings import Delivery, Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES
+from listener.storage_classes import STORAGE_SOP_CLASSES
 
 STATEMENT = REPOSITORY / "deploy" / "conformance.md"
 
@@ -88,8 +89,12 @@ def test_the_transfer_syntaxes_are_listed_in_the_order_of_preference() -> None:
 
 def test_every_storage_class_is_accepted_in_every_syntax_listed() -> None:
     _verification, *storage = supported_contexts()
-    assert [str(context.abstract_syntax) for context in storage] == list(STORAGE_SOP_CLASSES)
-    assert all(tuple(map(str, context.transfer_syntax)) == TRANSFER_SYNTAXES for context in storage)
+    assert [offer.abstract_syntax for offer in storage] == list(STORAGE_SOP_CLASSES)
+    assert all(offer.transfer_syntaxes == TRANSFER_SYNTAXES for offer in storage)
+
+
+def test_the_storage_classes_are_those_that_pynetdicom_knows() -> None:
+    assert list(STORAGE_SOP_CLASSES) == [str(each.abstract_syntax) for each in AllStoragePresentationContexts]
 
 
 @pytest.mark.parametrize("uid", TRANSFER_SYNTAXES)

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from ct_slices import fill
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -51,7 +52,7 @@ class Door(RuleBasedStateMachine):
         context = Context(instance.sop_class, wire.EXPLICIT)
         with Reception(request, context, 1 << 30, self._spool, self) as reception:
             content = memoryview(instance.data_set())
-            reception.write(content[: int(len(content) * share)])
+            fill(reception, content[: int(len(content) * share)])
             return reception.finish().status if share == 1 else None
 
     @rule(target=instances, study=st.sampled_from(STUDIES), pixels=st.binary(min_size=2, max_size=40))

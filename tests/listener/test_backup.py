@@ -30,7 +30,7 @@ def receive(settings: Settings, journal: Journal, number: int) -> None:
     for _ in range(number):
         header, stored = store(spool, ct_slice(study="1.2"))
         now = datetime.now(UTC)
-        journal.received(ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, now))
+        journal.received(ReceivedInstance(header, stored.name, EXPLICIT, now))
 
 
 def test_a_copy_taken_while_instances_arrive_is_one_that_a_node_can_start_from(tmp_path: Path) -> None:

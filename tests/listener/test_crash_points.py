@@ -9,16 +9,19 @@ import errno
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ct_slices import fill
 from peers import wire
 from pydicom import dcmread
 
 from listener.errors import DamagedFile
 from listener.gate import command as dimse
 from listener.gate.negotiation import Context
+from listener.incoming import Ground
 from listener.journal import reconcile
 from listener.reception import Reception
 from listener.registry import Registry
@@ -27,7 +30,7 @@ from listener.study import ReceivedInstance
 
 pytestmark = pytest.mark.slow
 
-OPERATIONS = ("open", "write", "fsync", "link", "unlink", "mkdir", "close")
+OPERATIONS = ("open", "write", "ftruncate", "fsync", "link", "unlink", "mkdir", "close")
 INSTANCES = 2
 LAST_POINT = 200
 
@@ -42,15 +45,13 @@ def store(spool: Spool, instance: wire.Instance) -> int:
     request = dimse.parse(instance.command())
     context = Context(instance.sop_class, wire.EXPLICIT)
     with Reception(request, context, 1 << 30, spool, NoCarrier()) as reception:
-        data = memoryview(instance.data_set())
-        for start in range(0, len(data), 300):
-            reception.write(data[start : start + 300])
+        fill(reception, memoryview(instance.data_set()), piece=300)
         return reception.finish().status
 
 
 struck: list[str] = []
 """Which operation was struck, in the child."""
-MUST_SHOW = ("write", "fsync", "link")
+MUST_SHOW = ("write", "ftruncate", "fsync", "link")
 """Where these fail, what is not stored must not be called stored."""
 
 
@@ -74,14 +75,33 @@ def spoil(at: int, strike: Callable[[str], None]) -> list[int]:
     return count
 
 
-def in_a_child(folder: Path, at: int, strike: Callable[[str], None], instances: list[wire.Instance]) -> bool:
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """What the spool believes of its file system: it can do all it does here, or nothing."""
+
+    can: bool
+
+    def spool(self, folder: Path) -> Spool:
+        made = Spool(folder)
+        if self.can:
+            return made
+        plain = Ground(str(folder / ".incoming"), past_cache=False, nameless=False, names_follow_files=False)
+        return Spool(folder, ground=plain)
+
+
+EVERY_FILE_SYSTEM = pytest.mark.parametrize("system", [FileSystem(True), FileSystem(False)], ids=str)
+
+
+def in_a_child(
+    system: FileSystem, folder: Path, at: int, strike: Callable[[str], None], instances: list[wire.Instance]
+) -> bool:
     """Store in a process of its own, a status byte for each answer to `answers`; whether `at` was reached."""
     answers = os.open(folder / "answers", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     write = os.write
     child = os.fork()
     if child == 0:
         try:
-            spool = Spool(folder / "spool")
+            spool = system.spool(folder / "spool")
             count, told = spoil(at, strike), [False]
             for instance in instances:
                 status = store(spool, instance)
@@ -132,33 +152,37 @@ def new_instances() -> list[wire.Instance]:
     return [wire.Instance(study=study) for _ in range(INSTANCES)]
 
 
-def every_point(folder: Path, strike: Callable[[str], None]) -> int:
+def every_point(system: FileSystem, folder: Path, strike: Callable[[str], None]) -> int:
     """Strike at operation 1, 2, ... until there is none left; how many there were."""
     for at in range(1, LAST_POINT):
         here = folder / str(at)
         here.mkdir()
         instances = new_instances()
-        reached = in_a_child(here, at, strike, instances)
+        reached = in_a_child(system, here, at, strike, instances)
         check(here, instances)
         if not reached:
             return at - 1
     raise AssertionError("the operations never end")
 
 
-def test_a_death_at_any_operation_loses_nothing_acknowledged(tmp_path: Path) -> None:
+@EVERY_FILE_SYSTEM
+def test_a_death_at_any_operation_loses_nothing_acknowledged(tmp_path: Path, system: FileSystem) -> None:
     def die(_name: str) -> None:
         os._exit(9)
 
-    assert every_point(tmp_path, die) > 20
+    assert every_point(system, tmp_path, die) > 12
 
 
+@EVERY_FILE_SYSTEM
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EMFILE])
-def test_an_error_at_any_operation_is_an_answer_and_loses_nothing(tmp_path: Path, number: int) -> None:
+def test_an_error_at_any_operation_is_an_answer_and_loses_nothing(
+    tmp_path: Path, number: int, system: FileSystem
+) -> None:
     def fail(name: str) -> None:
         if name != "close":
             raise OSError(number, os.strerror(number))
 
-    assert every_point(tmp_path, fail) > 20
+    assert every_point(system, tmp_path, fail) > 12
 
 
 def test_a_file_cut_short_by_a_power_cut_is_set_aside_and_can_be_sent_again(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def opened_registry(folder: Path) -> Registry:
 
 def stored(spool: Spool, study: str = "") -> ReceivedInstance:
     header, done = store(spool, ct_slice(study=study))
-    return ReceivedInstance(header, done.name, done.sha256, EXPLICIT, datetime.now(UTC))
+    return ReceivedInstance(header, done.name, EXPLICIT, datetime.now(UTC))
 
 
 def test_every_note_is_written_before_the_journal_stops(tmp_path: Path) -> None:

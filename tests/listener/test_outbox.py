@@ -128,7 +128,7 @@ class Outbox:
 
     def _finish(self, settings: Settings) -> None:
         header = InstanceHeader(CTImageStorage, f"{STUDY}.1", STUDY, f"{STUDY}.2", "CT", "", "")
-        self.registry.arrivals.record([ReceivedInstance(header, "1", "", "", START)])
+        self.registry.arrivals.record([ReceivedInstance(header, "1", "", START)])
         finished = []
         for kind, sop_class in (("report", CTImageStorage), ("overview", SecondaryCaptureImageStorage)):
             dataset = ct_slice()

@@ -41,7 +41,7 @@ class Node:
     def receive(self, *datasets: Dataset) -> None:
         for dataset in datasets:
             header, stored = store(self.spool, dataset)
-            received = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC))
+            received = ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
             self.registry.arrivals.record([received])
         close_quiet_studies(self.registry, quiet_seconds=0)
 

@@ -107,5 +107,5 @@ def test_what_was_acknowledged_survives_a_power_cut(disk: Path, after: int) -> N
         assert stored.read_bytes().endswith(instance.data_set()), "acknowledged and lost, or torn"
     for study, name in spool.names():
         with contextlib.suppress(DamagedFile):  # found by its structure, and set aside at the next start
-            header, syntax, _ = spool.read_back(study, name)
+            header, syntax = spool.read_back(study, name)
             assert walk(memoryview(Instance().data_set()), syntax).modality == header.modality

@@ -23,7 +23,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 def study(registry: Registry, uid: str = "1.2") -> Study:
     header = InstanceHeader("1.2.840", f"{uid}.9", uid, f"{uid}.1", "CT", "", "")
-    registry.arrivals.record([ReceivedInstance(header, f"{uid}.dcm", "", "", NOW)])
+    registry.arrivals.record([ReceivedInstance(header, f"{uid}.dcm", "", NOW)])
     return next(found for found in registry.studies.all() if found.study_instance_uid == uid)
 
 

@@ -36,7 +36,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 def instance(number: int, study: str = "1.2", at: datetime = NOW, maker: str = "Maker") -> ReceivedInstance:
     header = InstanceHeader(CT, f"1.2.3.{number}", study, "1.2.3", "CT", maker, MODEL_NAME)
-    return ReceivedInstance(header, f"1.2.3.{number}.dcm", "0" * 64, "1.2.840.10008.1.2", at)
+    return ReceivedInstance(header, f"1.2.3.{number}.dcm", "1.2.840.10008.1.2", at)
 
 
 def record(registry: Registry, *received: ReceivedInstance) -> None:
