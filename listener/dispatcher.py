@@ -1,6 +1,6 @@
 """The dispatcher role: the clock and the deliveries. Never imports torch.
 
-APScheduler ticks; what is due is a row of the registry; the durable queue carries it out. Each chore may be
+A clock ticks; what is due is a row of the registry; the durable queue carries it out. Each chore may be
 skipped, doubled or killed at any point: the next tick finds the same rows.
 
 ``python -m listener.dispatcher SETTINGS`` runs it; `faintline serve` starts it so.
@@ -10,10 +10,10 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from listener import durable_queue
 from listener.answers import SR_CLASSES, verdicts_in
+from listener.clock import Ticker, WallClock
 from listener.completeness import close_quiet_studies
 from listener.delivery import groups
 from listener.outbox import Confirmer, Deliverer
@@ -55,7 +55,7 @@ def run(settings: Settings) -> None:
     queues = [queue(name) for name in names for queue in (delivery_queue, confirmation_queue)]
     durable_queue.run(settings.delivery_queue_url, EXECUTOR_ID, queues, work)
     chores = Chores(settings, registry)
-    clock = BackgroundScheduler(timezone=UTC)
+    ticker = Ticker()
     for chore, seconds in (
         (chores.close_quiet_studies, _TICK_SECONDS),
         (chores.queue_screenings, _TICK_SECONDS),
@@ -64,12 +64,9 @@ def run(settings: Settings) -> None:
         (chores.read_answers, _ANSWERS_SECONDS),
         (chores.watch, _WATCH_SECONDS),
     ):
-        clock.add_job(
-            chore, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None
-        )
-    clock.start()
+        ticker.every(seconds, chore)
     log.info("dispatching", destinations=names)
-    until_stopped(clock.shutdown)
+    until_stopped(ticker.stop)
 
 
 class Chores:
@@ -80,9 +77,16 @@ class Chores:
         self._registry = registry
         self._screening = durable_queue.QueueClient(settings.screening_queue_url)
         self._delivering = durable_queue.QueueClient(settings.delivery_queue_url)
+        self._wall_clock = WallClock()
+        # It may have been set back while nobody looked.
+        longest = max(settings.delivery.longest_retry_seconds, settings.worker.retry_seconds)
+        registry.waits.limit(datetime.now(UTC) + timedelta(seconds=longest))
 
     def close_quiet_studies(self) -> None:
-        """Complete the studies that have been quiet for long enough."""
+        """Complete the studies that have been quiet for long enough, by whatever clock."""
+        if jump := self._wall_clock.was_set_by():
+            log.warning("the clock was set", by_seconds=round(jump))
+            self._registry.waits.clock_was_set(jump, datetime.now(UTC))
         close_quiet_studies(self._registry, self._settings.receiver.quiet_seconds)
 
     def queue_screenings(self) -> None:

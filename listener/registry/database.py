@@ -1,12 +1,14 @@
 """A database URL in; connections with the durability and locking that the registry counts on out."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +16,12 @@ from sqlalchemy.exc import OperationalError
 
 from listener.errors import RegistryUnavailable
 
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
 _BUSY_TIMEOUT_SECONDS = 30
+_RETRY_SECONDS = 1.0
 
 
 class Database:
@@ -63,6 +70,16 @@ class Database:
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+
+def persistently(note: Callable[[], T]) -> T:
+    """Note what must not be forgotten: while the registry cannot be used, try again, as long as it takes."""
+    while True:
+        try:
+            return note()
+        except RegistryUnavailable:
+            log.warning("the registry cannot be used, trying again")
+            threading.Event().wait(_RETRY_SECONDS)
 
 
 def as_time(seconds: float) -> datetime:
