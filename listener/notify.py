@@ -68,7 +68,7 @@ def send_hl7(delivery: Delivery, path: Path, receiver: HL7Receiver, timeout_seco
     try:
         with socket.create_connection((receiver.host, receiver.port), timeout=timeout_seconds) as line:
             line.sendall(START + message + END)
-            answer = _frame(line)
+            answer = _frame(line, time.monotonic() + timeout_seconds)
     except OSError as error:
         reason = f"the HL7 receiver cannot be reached ({type(error).__name__})"
         return Attempt(delivery, Outcome.LATER, reason)
@@ -83,10 +83,10 @@ def addressed(body: bytes, application: str, facility: str) -> bytes:
     return b"|".join(fields) + b"\r" + rest
 
 
-def _frame(line: socket.socket) -> bytes:
-    """The first frame that comes back; what came of it where the line ends before."""
+def _frame(line: socket.socket, deadline: float) -> bytes:
+    """The first frame that comes back; what came of it where the line ends before, or dribbles."""
     answer = b""
-    while END not in answer and len(answer) < LARGEST_ANSWER:
+    while END not in answer and len(answer) < LARGEST_ANSWER and time.monotonic() < deadline:
         received = line.recv(4096)
         if not received:
             break

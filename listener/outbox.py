@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydicom.uid import generate_uid
 
+from listener.calling import Caller
 from listener.commitment import CommitmentReport
 from listener.confirmation import Confirmation, Word, confirm
 from listener.delivery import Attempt, Outcome, pause, send
@@ -54,7 +55,7 @@ class Deliverer:
     def _attempts(self, pending: list[Delivery], peer: Peer) -> list[Attempt]:
         timeout, folder = self._settings.delivery.timeout_seconds, self._settings.results
         if isinstance(peer, Destination):
-            return send(pending, folder, self._settings.receiver.ae_title, peer, timeout)
+            return send(pending, folder, Caller.of(self._settings), peer)
         if isinstance(peer, Webhook):
             return [post(delivery, folder / delivery.path, peer, timeout) for delivery in pending]
         return [send_hl7(delivery, folder / delivery.path, peer, timeout) for delivery in pending]
@@ -107,8 +108,8 @@ class Confirmer:
         patience = 2.0 ** min(10, *(delivery.checks for delivery in sent))
         wait = self._settings.delivery.confirmation_seconds * patience
         outbox.asked(sent, transaction_uid, now + timedelta(seconds=wait))
-        calling, timeout = self._settings.receiver.ae_title, self._settings.delivery.timeout_seconds
-        for confirmation in confirm(sent, calling, destination, timeout, transaction_uid, self._committed):
+        caller = Caller.of(self._settings)
+        for confirmation in confirm(sent, caller, destination, transaction_uid, self._committed):
             self._note(confirmation)
 
     def _committed(self, report: CommitmentReport) -> bool:

@@ -157,6 +157,11 @@ class Destination(_Section):
     """Which kind of Structured Report: the older one for a PACS or viewer that does not know the newer."""
     studies: StudyFilter = "all"
     """Of which studies it gets results: all, those with at least a possible deformity, or the flagged."""
+    authority: Path | None = None
+    """Certificates of the authorities (PEM) that vouch for it: with them it is spoken to over TLS only, and
+    is shown `tls.certificate` where it asks for one."""
+    certified_name: str = ""
+    """The name in its certificate; leave it out where that is `host`."""
     confirm: bool = True
     """Ask it whether it keeps what it took: by storage commitment where offered, otherwise by query."""
 
@@ -323,7 +328,18 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         worker = worker.model_copy(update={"bundle": (folder / worker.bundle).resolve()})
     files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
     tls = settings.tls.model_copy(update=files)
-    anchored = {"folder": (folder / settings.folder).resolve(), "worker": worker, "tls": tls}
+    destinations = tuple(
+        destination
+        if destination.authority is None
+        else destination.model_copy(update={"authority": (folder / destination.authority).resolve()})
+        for destination in settings.destinations
+    )
+    anchored = {
+        "folder": (folder / settings.folder).resolve(),
+        "worker": worker,
+        "tls": tls,
+        "destinations": destinations,
+    }
     return settings.model_copy(update=anchored)
 
 

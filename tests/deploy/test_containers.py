@@ -21,6 +21,7 @@ from peers.programs import free_port
 
 from listener import scp
 from listener.audit import Audit
+from listener.calling import Caller
 from listener.delivery import echo
 from listener.settings import Destination, Receiver, Settings, Tls, load_settings
 from listener.spool import Spool
@@ -133,7 +134,7 @@ def test_orthanc_with_these_settings_and_the_receiver_verify_each_other(
     try:
         assert pacs.post("/modalities/faintline/echo", {}) == {}
         back = Destination(name="orthanc", ae_title="ORTHANC", host="127.0.0.1", port=pacs.dicom_port)
-        assert echo(receiver.ae_title, back, timeout_seconds=10) is None
+        assert echo(Caller(receiver.ae_title, 10, Tls()), back) is None
     finally:
         pacs.stop()
 
