@@ -44,6 +44,7 @@ STARTED = Kind("110100", "Application Activity", "E")
 TRANSFERRED = Kind("110104", "DICOM Instances Transferred", "C")
 ACCESSED = Kind("110103", "DICOM Instances Accessed", "R")
 ALERT = Kind("110113", "Security Alert", "E")
+DELETED = Kind("110105", "DICOM Study Deleted", "D")
 CHANGED = Kind("110103", "DICOM Instances Accessed", "U")
 
 SUCCESS, MINOR_FAILURE, SERIOUS_FAILURE = 0, 4, 8

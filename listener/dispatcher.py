@@ -13,12 +13,14 @@ import structlog
 
 from listener import durable_queue
 from listener.answers import SR_CLASSES, verdicts_in
+from listener.audit import Audit
 from listener.clock import Ticker, WallClock
 from listener.completeness import close_quiet_studies
 from listener.delivery import groups
 from listener.outbox import Confirmer, Deliverer
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
+from listener.retention import Retention
 from listener.settings import Settings
 from listener.study import Delivery, StudyState
 from listener.turns import (
@@ -40,6 +42,7 @@ EXECUTOR_ID = "dispatcher"
 _TICK_SECONDS = 0.5
 _WATCH_SECONDS = 10
 _ANSWERS_SECONDS = 2
+_CLEARING_SECONDS = 60
 _AHEAD = 4
 """How many turns of one destination are on its queue at a time."""
 
@@ -63,6 +66,7 @@ def run(settings: Settings) -> None:
         (chores.queue_confirmations, _TICK_SECONDS),
         (chores.read_answers, _ANSWERS_SECONDS),
         (chores.watch, _WATCH_SECONDS),
+        (chores.clear, _CLEARING_SECONDS),
     ):
         ticker.every(seconds, chore)
     log.info("dispatching", destinations=names)
@@ -77,6 +81,7 @@ class Chores:
         self._registry = registry
         self._screening = durable_queue.QueueClient(settings.screening_queue_url)
         self._delivering = durable_queue.QueueClient(settings.delivery_queue_url)
+        self._retention = Retention(settings, registry, Audit(settings.audit_folder, settings.syslog))
         self._wall_clock = WallClock()
         # It may have been set back while nobody looked.
         longest = max(settings.delivery.longest_retry_seconds, settings.worker.retry_seconds)
@@ -157,6 +162,10 @@ class Chores:
         for study in under_way:
             if screening_turn(study).name not in there:
                 self._registry.studies.requeue(study, "its turn was lost", now)
+
+    def clear(self) -> None:
+        """Make room."""
+        self._retention(datetime.now(UTC))
 
     def _fail(self, deliveries: list[Delivery], reason: str, next_attempt_at: datetime | None) -> None:
         for delivery in deliveries:

@@ -22,9 +22,10 @@ def run(settings: Settings) -> None:
     """Reconcile registry and spool, then accept associations until stopped."""
     spool = Spool(settings.spool, settings.receiver.free_space_mb)
     registry = Registry(settings.registry_url)
-    registry.arrivals.forget_associations()
     swept = spool.sweep()
     reconciled = reconcile(spool, registry)
+    # Not before: what a predecessor had open keeps a study's images, noted or not, from being cleared.
+    registry.arrivals.forget_associations()
     journal = Journal(registry)
     audit = Audit(settings.audit_folder, settings.syslog)
     audit.record(AuditEvent(STARTED, SUCCESS, settings.receiver.ae_title, "", "receiver started"))

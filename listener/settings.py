@@ -113,6 +113,16 @@ class Worker(_Section):
     """The pause before a failed study is tried again."""
 
 
+class Retention(_Section):
+    """How long images and results stay: never is anything removed that is not screened and delivered."""
+
+    days: float = Field(default=0, ge=0)
+    """A study that is done is removed so many days after its last image came; 0 keeps it for as long as there
+    is room."""
+    disk_percent: float = Field(default=90, ge=0, le=100)
+    """When the disk is fuller than this, the oldest studies that are done are removed; 0 never does that."""
+
+
 class Report(_Section):
     """What the results say."""
 
@@ -233,6 +243,7 @@ class Settings(BaseSettings):
     receiver: Receiver = Receiver()
     tls: Tls = Tls()
     worker: Worker = Worker()
+    retention: Retention = Retention()
     report: Report = Report()
     delivery: Delivery = Delivery()
     audit: Audit = Audit()

@@ -1,13 +1,14 @@
 """Where each study stands: receiving, queued, screening, screened, left alone, parked."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from listener.registry.database import Database, as_time
-from listener.registry.schema import instances, open_associations, studies
-from listener.study import Study, StudyState
+from listener.registry.schema import deliveries, instances, open_associations, results, studies
+from listener.study import DeliveryState, Study, StudyState
 
 
 class Studies:
@@ -142,6 +143,37 @@ class Studies:
             )
             return requeued.rowcount == 1
 
+    def settled(self) -> list[tuple[str, datetime]]:
+        """Studies with images and nothing left to be done, as (UID, when the last came), the oldest first."""
+        query = sa.select(studies).where(*_SETTLED, _has_images()).order_by(studies.c.last_received_at)
+        with self._database.reading() as connection:
+            return [
+                (row.study_instance_uid, as_time(row.last_received_at)) for row in connection.execute(query)
+            ]
+
+    def forget_images(self, study_instance_uid: str, take_away: Callable[[], None]) -> bool:
+        """Forget the images of a settled study; False where there is something to be done with it.
+
+        ``take_away`` is called while no association can begin to carry the study: a sender waits, and finds
+        the study's folder gone.
+        """
+        this = studies.c.study_instance_uid == study_instance_uid
+        carried = sa.exists().where(open_associations.c.study_instance_uid == study_instance_uid)
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(studies).where(this, *_SETTLED, ~carried)).first() is None:
+                return False
+            connection.execute(
+                sa.delete(instances).where(instances.c.study_instance_uid == study_instance_uid)
+            )
+            take_away()
+            return True
+
+    def image_names(self, study_instance_uid: str) -> set[str]:
+        """The file names of a study's images that the registry knows."""
+        query = sa.select(instances.c.name).where(instances.c.study_instance_uid == study_instance_uid)
+        with self._database.reading() as connection:
+            return {row.name for row in connection.execute(query)}
+
     def _move(self, study: Study, **values: Any) -> bool:
         """Change the study's row if it still is as ``study`` says; False where it is not."""
         with self._database.writing() as connection:
@@ -168,6 +200,25 @@ class Studies:
         query = self._select_studies().where(*conditions).order_by(studies.c.first_received_at)
         with self._database.reading() as connection:
             return [_study(row) for row in connection.execute(query)]
+
+
+_OPEN = sa.or_(
+    deliveries.c.state.in_((DeliveryState.PENDING, DeliveryState.FAILED)),
+    sa.and_(deliveries.c.state == DeliveryState.SENT, deliveries.c.check_at.is_not(None)),
+)
+"""A delivery that has not come to its end."""
+_SETTLED = (
+    studies.c.state.in_((StudyState.SCREENED, StudyState.LEFT_ALONE)),
+    ~sa.exists().where(
+        results.c.study_instance_uid == studies.c.study_instance_uid,
+        results.c.sop_instance_uid == deliveries.c.sop_instance_uid,
+        _OPEN,
+    ),
+)
+
+
+def _has_images() -> sa.ColumnElement[bool]:
+    return sa.exists().where(instances.c.study_instance_uid == studies.c.study_instance_uid)
 
 
 _DIED = "the screening process died or was stopped {} times on this study"

@@ -39,6 +39,9 @@ callers = [
 [worker]
 retry_seconds = 1
 
+[retention]
+disk_percent = 0
+
 [delivery]
 first_retry_seconds = 1
 longest_retry_seconds = 2
