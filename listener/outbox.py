@@ -14,7 +14,7 @@ from listener.commitment import CommitmentReport
 from listener.confirmation import Confirmation, Word, confirm
 from listener.delivery import Attempt, Outcome, pause, send
 from listener.notify import post, send_hl7
-from listener.registry import Registry
+from listener.registry import Registry, persistently
 from listener.settings import Destination, Peer, Settings, Webhook
 from listener.study import Delivery
 
@@ -50,7 +50,11 @@ class Deliverer:
             return
         for attempt in self._attempts(pending, peer):
             self._log(attempt)
-            self._note(attempt, peer)
+            self._note_persistently(attempt, peer)
+
+    def _note_persistently(self, attempt: Attempt, peer: Peer) -> None:
+        """What was sent must not be sent again because the registry was locked."""
+        persistently(lambda: self._note(attempt, peer))
 
     def _attempts(self, pending: list[Delivery], peer: Peer) -> list[Attempt]:
         timeout, folder = self._settings.delivery.timeout_seconds, self._settings.results
