@@ -11,10 +11,12 @@ import sqlalchemy as sa
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
-from listener.errors import RegistryUnavailable
+from listener.errors import RegistryUnavailable, SettingsError
 
 log = structlog.get_logger()
 
@@ -60,10 +62,23 @@ class Database:
         return dialect.insert(table).on_conflict_do_nothing()
 
     def migrate(self) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date, in one transaction: all of it or nothing.
+
+        Raises
+        ------
+        SettingsError
+            A later release has brought them up to date already.
+        """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         with self._engine.begin() as connection:
+            stands_at = set(MigrationContext.configure(connection).get_current_heads())
+            if stands_at - known:
+                raise SettingsError(
+                    f"{self._engine.url.database} was used by a later release of Faintline: "
+                    "install that one, or put back a backup of this one's time"
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
