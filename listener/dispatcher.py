@@ -81,7 +81,7 @@ class Chores:
         self._registry = registry
         self._screening = durable_queue.QueueClient(settings.screening_queue_url)
         self._delivering = durable_queue.QueueClient(settings.delivery_queue_url)
-        self._retention = Retention(settings, registry, Audit(settings.audit_folder, settings.syslog))
+        self._retention = Retention(settings, registry, Audit(settings.audit_folder, settings.audit))
         self._wall_clock = WallClock()
         # It may have been set back while nobody looked.
         longest = max(settings.delivery.longest_retry_seconds, settings.worker.retry_seconds)

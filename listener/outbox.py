@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydicom.uid import generate_uid
 
+from listener.audit import EXPORTED, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
 from listener.calling import Caller
 from listener.commitment import CommitmentReport
 from listener.confirmation import Confirmation, Word, confirm
@@ -40,6 +41,7 @@ class Deliverer:
         self._settings = settings
         self._registry = registry
         self._clock = clock
+        self._audit = Audit(settings.audit_folder, settings.audit)
         self._refused: set[tuple[str, str]] = set()
 
     def __call__(self, argument: str) -> None:
@@ -48,9 +50,23 @@ class Deliverer:
         peer, pending = self._settings.peer(name), self._registry.deliveries.pending(name, result_key)
         if peer is None or not pending:
             return
-        for attempt in self._attempts(pending, peer):
+        attempts = self._attempts(pending, peer)
+        for attempt in attempts:
             self._log(attempt)
             self._note_persistently(attempt, peer)
+        self._record(attempts, peer)
+
+    def _record(self, attempts: list[Attempt], peer: Peer) -> None:
+        """One audit message for what went over one association, or failed to."""
+        sent = sum(attempt.outcome is Outcome.SENT for attempt in attempts)
+        us, study = self._settings.receiver.ae_title, attempts[0].delivery.study_instance_uid
+        outcome = SUCCESS if sent == len(attempts) else MINOR_FAILURE
+        what = f"{sent} of {len(attempts)} results taken by {peer.name}"
+        kind, to = EXPORTED, peer.name
+        if isinstance(peer, Destination):
+            kind, to = TRANSFERRED, peer.ae_title
+        at = "" if isinstance(peer, Webhook) else peer.host
+        self._audit.record(AuditEvent(kind, outcome, us, "", what, (study,), to, at))
 
     def _note_persistently(self, attempt: Attempt, peer: Peer) -> None:
         """What was sent must not be sent again because the registry was locked."""

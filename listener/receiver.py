@@ -8,7 +8,7 @@ import gc
 import structlog
 
 from listener import scp
-from listener.audit import STARTED, SUCCESS, Audit, AuditEvent
+from listener.audit import STARTED, STOPPED, SUCCESS, Audit, AuditEvent
 from listener.journal import Journal, reconcile
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
     # Not before: what a predecessor had open keeps a study's images, noted or not, from being cleared.
     registry.arrivals.forget_associations()
     journal = Journal(registry)
-    audit = Audit(settings.audit_folder, settings.syslog)
+    audit = Audit(settings.audit_folder, settings.audit)
     audit.record(AuditEvent(STARTED, SUCCESS, settings.receiver.ae_title, "", "receiver started"))
     server = scp.serve(settings.receiver, settings.tls, spool, journal, audit)
     gc.freeze()  # what was imported stays: the collector need not walk over it between two instances
@@ -36,6 +36,7 @@ def run(settings: Settings) -> None:
     def stop() -> None:
         server.shutdown()
         journal.stop()
+        audit.record(AuditEvent(STOPPED, SUCCESS, settings.receiver.ae_title, "", "receiver stopped"))
 
     until_stopped(stop)
 

@@ -58,7 +58,7 @@ class Screener:
         self._registry = registry
         self._bundle = bundle
         self._spool = Spool(settings.spool)
-        self._audit = Audit(settings.audit_folder, settings.syslog)
+        self._audit = Audit(settings.audit_folder, settings.audit)
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, argument: str) -> None:

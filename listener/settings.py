@@ -210,9 +210,13 @@ class Audit(_Section):
     """The audit trail, written to `audit/audit.log` in the folder; `faintline audit` checks its chain."""
 
     syslog_host: str = ""
-    """A syslog server that gets every message too (RFC 5424 over UDP); empty for none."""
+    """A syslog server that gets every message too (RFC 5424); empty for none."""
     syslog_port: Port = 514
     """Its port."""
+    syslog_transport: Literal["udp", "tcp", "tls"] = "udp"
+    """How messages get there: by UDP, TCP or TLS."""
+    syslog_authority: Path | None = None
+    """Certificates (PEM) that vouch for a server reached by TLS; leave it out for those the system trusts."""
 
 
 class Log(_Section):
@@ -287,11 +291,6 @@ class Settings(BaseSettings):
         return self.folder / "audit"
 
     @property
-    def syslog(self) -> tuple[str, int] | None:
-        """Where audit messages go too."""
-        return (self.audit.syslog_host, self.audit.syslog_port) if self.audit.syslog_host else None
-
-    @property
     def registry_url(self) -> str:
         """The database of studies and deliveries."""
         return f"sqlite:///{self.folder / 'registry.sqlite'}"
@@ -345,7 +344,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         else destination.model_copy(update={"authority": (folder / destination.authority).resolve()})
         for destination in settings.destinations
     )
+    audit = settings.audit
+    if audit.syslog_authority is not None:
+        audit = audit.model_copy(update={"syslog_authority": (folder / audit.syslog_authority).resolve()})
     anchored = {
+        "audit": audit,
         "folder": (folder / settings.folder).resolve(),
         "worker": worker,
         "tls": tls,

@@ -108,7 +108,7 @@ def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
     copied = [name for line in re.findall(r"^COPY (?!--)(.*)", text, re.M) for name in line.split()[:-1]]
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert all((REPOSITORY / name).exists() and f"!{name}" in allowed for name in copied)
-    assert {"listener", "inference", "training", "pyproject.toml", "constraints.txt"} <= set(copied)
+    assert {"listener", "inference", "training", "pyproject.toml", "requirements.lock"} <= set(copied)
 
 
 def test_the_image_runs_as_a_user_without_a_name_for_root() -> None:
