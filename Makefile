@@ -3,10 +3,11 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+FUZZ_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := TORCH_INDEX=$(TORCH_INDEX) sh deploy/install.sh $(BIN)/python --editable
-LOCKS := constraints.txt requirements.lock requirements-test.lock requirements-cuda.lock
+LOCKS := constraints.txt requirements.lock requirements-test.lock requirements-cpu.lock requirements-cuda.lock
 
 .PHONY: demo test test-quick check format lint types contracts torture bench lock peers clean
 
@@ -24,6 +25,9 @@ check: $(VENV)/installed-test peers lint types contracts
 
 # Proofs that take long; each writes its part of deploy/measured.md.
 torture: $(VENV)/installed-test peers
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-fuzz.lock
+	$(BIN)/python tests/bench/fuzzing.py $(FUZZ_SECONDS)
+	FAINTLINE_TORTURE=1 $(BIN)/python -m pytest --timeout 3600 tests/listener/test_crash_points_of_results.py
 	$(BIN)/python tests/bench/attacking.py
 	$(BIN)/python tests/bench/killing.py 50 20
 	$(BIN)/python tests/bench/soaking.py 500

@@ -2,9 +2,10 @@
 
     python deploy/lock.py PYTHON [REPORT]
 
-The hashes are those of the files that pip chooses for CPython 3.11 on x86-64 Linux. torch has two: of its wheel
-for machines without a GPU (as this environment has it) and of PyPI's, whose own packages stand in
-requirements-cuda.lock. To know those, pip downloads some GB; REPORT is what it said of them another time
+The hashes are those of the files that pip chooses for CPython 3.11 on x86-64 Linux. torch has locks of its own:
+requirements-cpu.lock its wheel for machines without a GPU, as this environment has it,
+requirements-cuda.lock PyPI's with what that needs. To know those, pip downloads some GB; REPORT is what it
+said of them another time
 (``pip install --dry-run --ignore-installed --report REPORT torch==VERSION``).
 """
 
@@ -38,14 +39,14 @@ print(*{name for name, _ in seen})
 
 
 def main() -> None:
-    """Write all four files."""
+    """Write all of them."""
     python = sys.argv[1]
     pins = frozen(python)
     write("constraints.txt", "at the version they were tested with", sorted(pins, key=str.lower))
     wanted = [*pins, *(name for name in BUILD if not any(key(pin) == name for pin in pins))]
     files = chosen(python, wanted)
     cuda = read(Path(sys.argv[2])) if len(sys.argv) > 2 else chosen(python, torch_of(pins), from_pypi=True)
-    files["torch"] = (files["torch"][0].partition("+")[0], [*files["torch"][1], *cuda.pop("torch")[1]])
+    lock("requirements-cpu.lock", {"torch": files.pop("torch")})
     runtime = set(run(python, "-c", RUNTIME).split()) | set(BUILD)
     lock("requirements.lock", {name: files[name] for name in files if name in runtime})
     lock("requirements-test.lock", {name: files[name] for name in files if name not in runtime})
@@ -65,7 +66,7 @@ def torch_of(pins: list[str]) -> list[str]:
 
 
 def chosen(python: str, wanted: list[str], from_pypi: bool = False) -> dict[str, tuple[str, list[str]]]:
-    """The version and hashes of what pip would install, by name; with what that needs where it is PyPI's torch."""
+    """The version and hash of what pip would install, by name; all that it needs too, from PyPI."""
     environment = dict(os.environ)
     if from_pypi:
         environment |= {"PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
@@ -93,7 +94,9 @@ def lock(name: str, files: dict[str, tuple[str, list[str]]]) -> None:
     """Write one lock file."""
     lines = []
     for pin, hashes in sorted(files.values(), key=lambda one: one[0].lower()):
-        lines.append(" ".join([pin, *(f"--hash={each.replace('=', ':', 1)}" for each in sorted(set(hashes)))]))
+        lines.append(
+            " ".join([pin, *(f"--hash={each.replace('=', ':', 1)}" for each in sorted(set(hashes)))])
+        )
     write(name, "with the hashes of their files for CPython 3.11 on x86-64 Linux", lines)
 
 
