@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inference.bundle import Bundle
 from inference.card import GradeCalibration
 from inference.crops import CROP, Axes, crop_affine, cut_crop
-from inference.findings import Assessment, Grade, HeightPoints, Heights, VertebraFinding
+from inference.findings import Assessment, Grade, HeightPoints, Heights, Point, VertebraFinding
 from inference.heights import HeightLoss, Measured, deformity, height_losses, measure
 from inference.levels import GRADED_LEVELS
 from inference.model import as_input
@@ -56,6 +56,11 @@ class Reading:
         """The six points by name."""
         return HeightPoints(*(as_point(point) for point in self.points_mm))
 
+    @property
+    def centre_lps_mm(self) -> Point:
+        """The middle of the six points, nearer to the body's centre than the localiser's coarse grid gets."""
+        return as_point(self.points_mm.mean(axis=0))
+
 
 def grade_vertebrae(
     volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle
@@ -79,9 +84,13 @@ def grade_vertebrae(
         for (number, reading), own, loss in zip(sound.items(), spine, height_losses(spine), strict=True)
     }
     return tuple(
-        VertebraFinding(v.level, v.level_confidence, v.centre_lps_mm, assessments.get(number), reason)
+        VertebraFinding(
+            v.level, v.level_confidence,
+            sound[number].centre_lps_mm if number in sound else v.centre_lps_mm,
+            assessments.get(number), reason,
+        )
         for number, (v, reason) in enumerate(zip(wanted, reasons, strict=True))
-    )
+    )  # fmt: skip
 
 
 def read_vertebrae(volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle) -> tuple[Reading, ...]:
@@ -90,7 +99,7 @@ def read_vertebrae(volume: Volume, located: Sequence[LocatedVertebra], bundle: B
     axes = [vertebra.axes for vertebra in located]
     for _ in range(LOOKS - 1):
         seen = _look(volume, centres, axes, bundle)
-        centres = [reading.points_mm.mean(axis=0) for reading in seen]
+        centres = [np.array(reading.centre_lps_mm) for reading in seen]
         axes = [along_points(frame, reading.points_mm) for frame, reading in zip(axes, seen, strict=True)]
     return _look(volume, centres, axes, bundle)
 

@@ -54,8 +54,8 @@ def ablate(
 ) -> list[Fit]:  # fmt: skip
     """Fit and measure every recipe with every seed; ``watch`` hears of each fit's steps."""
     fits = []
-    for name, recipe in recipes.items():
-        for seed in seeds:
+    for seed in seeds:
+        for name, recipe in recipes.items():
             kept = folder / f"{name}-{seed}.json"
             if kept.is_file():
                 fits.append(Fit(**json.loads(kept.read_text(encoding="utf-8"))))
@@ -73,8 +73,9 @@ def _fit(
     title = f"{name}, seed {recipe.seed}"
     started = time.monotonic()
     network = fit_grader(
-        recipe, sources.training_crops(), folder, watch=lambda step, _: watch(title, step, schedule.steps)
-    )
+        recipe, sources.training_crops(recipe.grader.spines), folder,
+        watch=lambda step, _: watch(title, step, schedule.steps),
+    )  # fmt: skip
     seconds = time.monotonic() - started
     network.eval()
     calibration, cuts = calibrated(network, sources)

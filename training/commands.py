@@ -290,7 +290,9 @@ def ablation(run: Path, plan: tuple[str, int, int | None], data: Paths, threads:
     names, seeds, steps = plan
     runs.check_threads(threads)
     sources = open_sources(run, runs.folders(data))
-    recipes = {name: _with_steps(read_recipe(recipe_path(name)), steps) for name in names.split(",")}
+    recipes = {
+        Path(name).stem: _with_steps(read_recipe(recipe_path(name)), steps) for name in names.split(",")
+    }
     folder = run / "ablation"
     folder.mkdir(parents=True, exist_ok=True)
     with Progress(console=console) as progress:

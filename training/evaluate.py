@@ -195,27 +195,6 @@ def localiser_figures(
     }
 
 
-def level_temperature(
-    peaks: list[list[Peak]], torsos: list[Torso], voxel_mm: float, threshold: float
-) -> float:
-    """The temperature at which the posterior of the true numbering is likeliest, over validation torsos.
-
-    Never below 2: real spines are not as regular as drawn ones, and neighbours share their evidence.
-    """
-    candidates = np.geomspace(2, 32, 9)
-    cost = np.zeros(len(candidates))
-    for points, torso in zip(peaks, torsos, strict=True):
-        for number, temperature in enumerate(candidates):
-            chain = number_chain(points, threshold, float(temperature))
-            pairs, _ = match(chain, torso, voxel_mm)
-            if chain is None or not pairs:
-                continue
-            right = np.mean([chain.levels[own] == torso.levels[other] for own, other in pairs]) > 0.5
-            likelihood = chain.confidence if right else 1 - chain.confidence
-            cost[number] -= np.log(np.clip(likelihood, 1e-6, 1))
-    return round(float(candidates[int(cost.argmin())]), 3)
-
-
 def match(chain: Chain | None, torso: Torso, voxel_mm: float) -> tuple[list[tuple[int, int]], list[float]]:
     """Pairs (chain index, torso index) nearer than ``MATCH_MM``, with their distances."""
     if chain is None or not len(torso.centres):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from inference.bundle import Bundle
@@ -20,13 +21,13 @@ from training.evaluate import (
     grade_crops,
     grader_figures,
     judge,
-    level_temperature,
     localiser_figures,
     torso_peaks,
 )
 from training.export import write_bundle
 from training.fit import Watch, build_grader, build_localiser, fit_grader, fit_localiser, unwatched
 from training.metrics import Judged, figures_of, measure
+from training.naming import close_views, level_confidence, level_temperature, naming_figures, numbered
 from training.recipe import Recipe, read_recipe, recipe_path, save_recipe
 from training.samples import UNGRADED, Purpose
 from training.sources import PHANTOM, Sample, Sources, samples_folder, together
@@ -34,9 +35,6 @@ from training.synthetic import draw_spines, draw_torsos
 
 CENTRE_CUT = 0.3
 """Heat-map value that speaks for a vertebra; peaks below it may still join a chain that needs them."""
-
-LEVEL_CONFIDENCE = 0.5
-"""A numbering less likely than this is reported as unknown."""
 
 WATCHED = {
     "AUROC 1+": "AUROC, grade 1 or more",
@@ -93,7 +91,7 @@ def fit_network(
         return
     validation = sources.crops(Purpose.VALIDATION)
     fit_grader(
-        recipe, sources.training_crops(), folder, start.grader if start else None, watch,
+        recipe, sources.training_crops(recipe.grader.spines), folder, start.grader if start else None, watch,
         _validation(together(validation)) if validation else None,
     )  # fmt: skip
 
@@ -186,13 +184,22 @@ def _localiser_part(recipe: Recipe, sources: Sources) -> dict[str, Any]:
     network.eval()
     voxel_mm = recipe.localiser.voxel_mm
     validation = [torso for _, own in sources.torsos(Purpose.VALIDATION) for torso in own]
+    validation += close_views(validation, voxel_mm, np.random.default_rng((recipe.seed, Purpose.VALIDATION)))
     peaks = [torso_peaks(network, torso, voxel_mm) for torso in validation]
     temperature = level_temperature(peaks, validation, voxel_mm, CENTRE_CUT)
-    part: dict[str, Any] = {"localiser_steps": steps, "level_temperature": temperature, "localiser_tests": []}
+    least = level_confidence(numbered(peaks, validation, voxel_mm, CENTRE_CUT, temperature))
+    part: dict[str, Any] = {
+        "localiser_steps": steps, "level_temperature": temperature, "level_confidence": least,
+        "localiser_tests": [],
+    }  # fmt: skip
     for data, test in sources.torsos(Purpose.TEST):
         peaks = [torso_peaks(network, torso, voxel_mm) for torso in test]
         measured = localiser_figures(peaks, test, voxel_mm, CENTRE_CUT, temperature)
         part["localiser_tests"].append({"data": data, "localiser": measured})
+        views = close_views(test, voxel_mm, np.random.default_rng((recipe.seed, Purpose.TEST)))
+        peaks = [torso_peaks(network, view, voxel_mm) for view in views]
+        named = naming_figures(numbered(peaks, views, voxel_mm, CENTRE_CUT, temperature), least)
+        part["localiser_tests"].append({"data": f"close views of {data}", "localiser": named})
     return part
 
 
@@ -215,7 +222,7 @@ def export_run(
     if (folder / CARD).exists() and not may_replace:
         raise TrainingError(f"{folder} holds a bundle already: export to another folder, or say --replace")
     grader, _ = trained_grader(recipe, run)
-    level_temperature_of_start = start.card.operating_point.level_temperature if start else None
+    known = start.card.operating_point if start else None
     localiser = start.localiser if start else None
     if "localiser_steps" in figures:
         localiser = build_localiser(recipe.localiser)
@@ -226,7 +233,8 @@ def export_run(
         folder, recipe, (localiser, grader), GradeCalibration(**figures["calibration"]),
         OperatingPoint(
             tuple(figures["cuts"]), CENTRE_CUT,
-            figures.get("level_temperature", level_temperature_of_start), LEVEL_CONFIDENCE,
+            figures.get("level_temperature", known and known.level_temperature),
+            figures.get("level_confidence", known and known.level_confidence),
         ),
         _measured(run, figures), name, version, _origins(sources, start),
     )  # fmt: skip

@@ -45,9 +45,15 @@ class Sources:
                     found.append(Sample(f"{one.data} ({one.folder.name}){words}", *loaded))
         return found
 
-    def training_crops(self) -> Crops:
-        """All training crops as one; raises CaseSetError where a grade is missing."""
-        parts = [sample.crops for sample in self.crops(Purpose.TRAINING)]
+    def training_crops(self, spines: int) -> Crops:
+        """All training crops as one, of the phantom's first ``spines`` only: a run may have drawn more.
+
+        Raises CaseSetError where a grade is missing.
+        """
+        parts = [
+            sample.crops.taken(sample.crops.spine < spines) if sample.data == PHANTOM else sample.crops
+            for sample in self.crops(Purpose.TRAINING)
+        ]
         if not parts:
             raise CaseSetError(
                 f"{self.run}: nothing to train on: `faintline-train draw`, or name sets with --data"

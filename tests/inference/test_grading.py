@@ -14,7 +14,7 @@ from inference.card import GradeCalibration
 from inference.crops import CROP
 from inference.findings import Grade, VertebraFinding
 from inference.grading import along_points, grade_of, grade_vertebrae, probabilities, trabecular_hu
-from inference.spine import LocatedVertebra, find_vertebrae
+from inference.spine import LocatedVertebra, as_point, find_vertebrae
 from inference.volume import Volume
 from training.phantom import SceneKind, SceneOptions, draw_scene, grid_over, render
 
@@ -88,6 +88,14 @@ def test_the_sacrum_gives_no_finding_and_every_other_vertebra_one(bundle: Bundle
     for finding in findings:
         assert finding.assessment is not None
         assert 10 < finding.assessment.heights.posterior_mm < 40
+
+
+def test_a_measured_vertebra_lies_where_its_six_points_do(bundle: Bundle) -> None:
+    """However far off the localiser put it."""
+    volume, located = scanned()
+    off = [replace(v, centre_lps_mm=as_point(np.add(v.centre_lps_mm, (0, 3, 6)))) for v in located]
+    for true, finding in zip(located, grade_vertebrae(volume, off, bundle), strict=False):
+        assert np.linalg.norm(np.subtract(finding.centre_lps_mm, true.centre_lps_mm)) < 3
 
 
 def test_a_vertebra_cut_by_the_scan_is_named_and_not_graded(bundle: Bundle) -> None:

@@ -107,7 +107,7 @@ def test_a_patient_whom_the_data_set_puts_into_two_splits_is_a_problem() -> None
 def test_without_a_grade_to_learn_from_training_says_which(case_set: CaseSet, tmp_path: Path) -> None:
     normal = replace(case_set, studies=case_set.studies[:1])
     with pytest.raises(CaseSetError, match="no training vertebra of grade 2, 3"):
-        replace(open_sources(tmp_path, [case_set.folder]), sets=(_without_virtual(normal),)).training_crops()
+        replace(open_sources(tmp_path, [case_set.folder]), sets=(_without_virtual(normal),)).training_crops(0)
 
 
 def _without_virtual(one: CaseSet) -> CaseSet:

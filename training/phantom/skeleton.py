@@ -18,7 +18,7 @@ Array32 = NDArray[np.float32]
 
 def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
     """Clavicles, scapulae and humeral heads, crude."""
-    z = trunk.height_at(8.2)
+    z = trunk.height_at(trunk.shoulders)
     x, y = (float(a[0]) for a in trunk.spine_at(np.array([z])))
     wide = 155 * trunk.girth
     for side in (-1, 1):
@@ -46,11 +46,12 @@ def paint_shoulders(hu: Array32, trunk: Trunk, grid: Grid) -> None:
                     150.0,
                 ),
             )
+        along, out = (1, 4) if trunk.arms_up else (-1, 18)
         arm = np.array(
             [
-                (side * (wide - 6), -14, z + 5),
-                (side * (wide + 2), -24, z + 40),
-                (side * (wide + 4), -30, z + 170),
+                (side * (wide - 6), -14, z + 5 * along),
+                (side * (wide + out / 2), -24, z + 40 * along),
+                (side * (wide + out), -30, z + 170 * along),
             ]
         )
         paint_tube(hu, grid, Tube(arm + np.array([x, y, 0]), np.array([23.0, 16.0, 12.0]), 700.0, 1.8, 180.0))

@@ -168,14 +168,16 @@ def _paint_back(lattice: Lattice, trunk: Trunk) -> None:
 
 
 def _paint_shoulders(lattice: Lattice, trunk: Trunk) -> None:
-    """Deltoid and raised arm, which reach beyond the trunk's own outline."""
-    z = trunk.height_at(8.2)
+    """Deltoid and upper arm, which reach beyond the trunk's own outline."""
+    z = trunk.height_at(trunk.shoulders)
     wide = 155 * trunk.girth
+    along = 110 if trunk.arms_up else -130
     for side in (-1, 1):
         paint_ellipsoid(lattice, (side * (wide - 8), -14, z + 10), (58, 56, 72), FAT_HU)
         paint_ellipsoid(lattice, (side * (wide - 8), -14, z + 10), (48, 46, 62), trunk.muscle_hu)
-        paint_ellipsoid(lattice, (side * (wide + 5), -28, z + 110), (44, 46, 120), FAT_HU)
-        paint_ellipsoid(lattice, (side * (wide + 5), -28, z + 110), (36, 38, 112), trunk.muscle_hu)
+        out = wide + (5 if trunk.arms_up else 16)
+        paint_ellipsoid(lattice, (side * out, -28, z + along), (44, 46, 120), FAT_HU)
+        paint_ellipsoid(lattice, (side * out, -28, z + along), (36, 38, 112), trunk.muscle_hu)
 
 
 def _paint_table(lattice: Lattice, trunk: Trunk) -> None:

@@ -47,7 +47,11 @@ class Trunk:
     muscle_hu : attenuation of muscle
     contrast_hu : added to vessels by a contrast agent
     diaphragm : level coordinate of the domes' top
-    organs : float64 (16,), uniform numbers from which the organs take their sizes and places
+    dome_mm : how far the domes' rim lies below their top
+    shoulders : level coordinate of the shoulder joints
+    arms_up : whether the arms lie beside the head or beside the trunk
+    chest_levels, belly_levels : by how many levels the organs lie lower than on average
+    organs : float64 (20,), uniform numbers from which the organs take their sizes and places
     rib_tilt : fall of the ribs over the average
     rib_lengths : float64 (12,), degrees round the cage at which each bony rib ends
     table_mm : distance of the table from the back, None without one
@@ -61,6 +65,11 @@ class Trunk:
     muscle_hu: float
     contrast_hu: float
     diaphragm: float
+    dome_mm: float
+    shoulders: float
+    arms_up: bool
+    chest_levels: float
+    belly_levels: float
     organs: Array
     rib_tilt: float
     rib_lengths: Array
@@ -82,6 +91,19 @@ class Trunk:
         if level > len(known) - 1:
             return float(known[-1] - 28 * (level - len(known) + 1))
         return float(np.interp(level, np.arange(len(known)), known))
+
+    def organ_level(self, usual: float) -> float:
+        """Level coordinate at which this person has what lies at level ``usual`` on average.
+
+        Carina, aortic arch, kidneys and the aorta's fork are each found over two to four levels: an organ
+        tells a network about where it is, never which vertebra it sees.
+        """
+        lower = [0, self.chest_levels, self.chest_levels, self.belly_levels]
+        return usual + float(np.interp(usual, [8, 10, 15, 18], lower))
+
+    def organ_height(self, usual: float) -> float:
+        """Height z of what lies at level ``usual`` on average."""
+        return self.height_at(self.organ_level(usual))
 
     def spine_at(self, z: Array) -> tuple[Array, Array]:
         """x and y of the spine's centre line at heights ``z``; it goes on straight beyond the ends."""
@@ -125,6 +147,7 @@ class Trunk:
 def draw_trunk(placed: Sequence[Placed], rng: np.random.Generator) -> Trunk:
     """Draw what surrounds the spine."""
     stature = float(np.mean([p.arch_scale for p in placed]))
+    arms_up = bool(rng.random() < 0.7)
     return Trunk(
         centres=np.array([p.centre for p in placed]),
         girth=stature * float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.25)),
@@ -132,9 +155,14 @@ def draw_trunk(placed: Sequence[Placed], rng: np.random.Generator) -> Trunk:
         fat_mm=float(np.clip(rng.gamma(4, 5), 5, 50)),
         muscle_hu=float(np.clip(rng.normal(50, 10), 20, 70)),
         contrast_hu=float(rng.choice([0, rng.uniform(60, 130), rng.uniform(150, 330)], p=[0.5, 0.35, 0.15])),
-        diaphragm=float(rng.normal(15.6, 0.7)),
-        organs=rng.random(16),
-        rib_tilt=float(np.clip(rng.normal(1, 0.2), 0.5, 1.5)),
+        diaphragm=float(np.clip(rng.normal(15.6, 1.2), 12.5, 18.5)),
+        dome_mm=float(rng.uniform(35, 80)),
+        shoulders=float(rng.normal(8.2 if arms_up else 8.9, 0.6)),
+        arms_up=arms_up,
+        chest_levels=float(np.clip(rng.normal(0, 0.7), -1.6, 1.6)),
+        belly_levels=float(np.clip(rng.normal(0, 0.7), -1.6, 1.6)),
+        organs=rng.random(20),
+        rib_tilt=float(np.clip(rng.normal(1, 0.25), 0.4, 1.6)),
         rib_lengths=np.concatenate([
             [150.0, 165, 168, 168, 168, 165, 162, 150, 140, 128],
             [rng.uniform(70, 100), np.clip(rng.normal(48, 14), 22, 85)],
