@@ -2,11 +2,10 @@
 
     python deploy/lock.py PYTHON [REPORT]
 
-The hashes are those of the files that pip chooses for CPython 3.11 on x86-64 Linux. torch has locks of its own:
-requirements-cpu.lock its wheel for machines without a GPU, as this environment has it,
+The hashes are those of the files that pip chooses for CPython 3.11 on x86-64 Linux. torch has its own locks:
+requirements-cpu.lock names its wheel for machines without a GPU, as this environment has it, and
 requirements-cuda.lock PyPI's with what that needs. To know those, pip downloads some GB; REPORT is what it
-said of them another time
-(``pip install --dry-run --ignore-installed --report REPORT torch==VERSION``).
+said of them another time (``pip install --dry-run --ignore-installed --report REPORT torch==VERSION``).
 """
 
 import json
