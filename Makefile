@@ -27,7 +27,7 @@ check: $(VENV)/installed-test peers lint types contracts
 torture: $(VENV)/installed-test peers
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-fuzz.lock
 	$(BIN)/python tests/bench/fuzzing.py $(FUZZ_SECONDS)
-	FAINTLINE_TORTURE=1 $(BIN)/python -m pytest --timeout 3600 tests/listener/test_crash_points_of_results.py
+	EVERY_PROOF=1 $(BIN)/python -m pytest --timeout 3600 tests/listener/test_crash_points_of_results.py tests/system/test_locked_databases.py
 	$(BIN)/python tests/bench/attacking.py
 	$(BIN)/python tests/bench/killing.py 50 20
 	$(BIN)/python tests/bench/soaking.py 500

@@ -99,7 +99,7 @@ def every_point(folder: Path, step: int = 1) -> Iterator[tuple[int, Path]]:
 
     Only `make torture` takes every point where a test asks for a longer `step`.
     """
-    for at in range(1, LAST_POINT, 1 if os.environ.get("FAINTLINE_TORTURE") else step):
+    for at in range(1, LAST_POINT, 1 if os.environ.get("EVERY_PROOF") else step):
         here = folder / str(at)
         here.mkdir()
         yield at, here

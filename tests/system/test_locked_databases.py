@@ -1,4 +1,4 @@
-"""Somebody holds the databases for longer than any wait of the node: it goes on by itself, nothing doubled."""
+"""Somebody holds the databases longer than the node ever waits: it goes on by itself, nothing doubled."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ from system.test_clock_jumps import received
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.slow,
-    pytest.mark.skipif("FAINTLINE_TORTURE" not in os.environ, reason="takes minutes: make torture"),
+    pytest.mark.skipif("EVERY_PROOF" not in os.environ, reason="takes minutes: make torture"),
 ]
 
 LONGER_THAN_ANY_WAIT_S = 45
