@@ -16,7 +16,7 @@ from listener.answers import SR_CLASSES, verdicts_in
 from listener.audit import Audit
 from listener.clock import Ticker, WallClock
 from listener.completeness import close_quiet_studies
-from listener.delivery import groups
+from listener.delivery import groups, pause
 from listener.outbox import Confirmer, Deliverer
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
@@ -122,7 +122,7 @@ class Chores:
                 self._delivering.put(delivery_queue(destination), DELIVERY_WORK, turn.name, turn.argument)
                 if not self._delivering.unfinished([turn.name]):
                     # An attempt that ended has changed its rows, and then this changes nothing.
-                    self._fail(due[destination, result_key], "the attempt was lost", datetime.now(UTC))
+                    self._lost(due[destination, result_key])
 
     def queue_confirmations(self) -> None:
         """Have destinations asked whether they keep what they took."""
@@ -166,6 +166,12 @@ class Chores:
     def clear(self) -> None:
         """Make room."""
         self._retention(datetime.now(UTC))
+
+    def _lost(self, deliveries: list[Delivery]) -> None:
+        """What ended without a word waits as long as after any other failure."""
+        for delivery in deliveries:
+            wait = pause(delivery.attempts + 1, self._settings.delivery)
+            self._fail([delivery], "the attempt was lost", datetime.now(UTC) + wait)
 
     def _fail(self, deliveries: list[Delivery], reason: str, next_attempt_at: datetime | None) -> None:
         for delivery in deliveries:

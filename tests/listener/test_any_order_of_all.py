@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from ct_slices import ct_slice
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -38,6 +39,8 @@ from listener.retention import Retention
 from listener.settings import Destination, Settings
 from listener.spool import Spool
 from listener.study import TAKEN, FinishedResult, ReceivedInstance, Study, StudyState
+
+pytestmark = pytest.mark.slow
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 QUIET_S = 60.0

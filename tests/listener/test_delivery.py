@@ -159,3 +159,11 @@ def test_one_study_and_destination_share_an_association() -> None:
     path = Path("1.dcm")
     made = [delivery(path, destination=name, key=key) for name in "ab" for key in ("1", "2") for _ in "xy"]
     assert [len(group) for group in groups(made).values()] == [2, 2, 2, 2]
+
+
+def test_a_result_that_cannot_be_read_does_not_hold_the_others_back(result: Path) -> None:
+    damaged = result.with_name("damaged.dcm")
+    damaged.write_bytes(b"no DICOM at all")
+    with peer(lambda _: 0x0000) as destination:
+        made = send([delivery(damaged), delivery(result)], result.parent, CALLER, destination)
+    assert [each.outcome for each in made] == [Outcome.LATER, Outcome.SENT]
