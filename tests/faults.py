@@ -3,6 +3,8 @@
 Operations are system calls made through `os`, statements and commits of the registry, and what a test adds.
 """
 
+import builtins
+import io
 import os
 import socket
 import sys
@@ -51,6 +53,7 @@ class Counter:
         """Count what goes through `os` from now on."""
         for name in OPERATIONS:
             setattr(os, name, self.counted(name, getattr(os, name)))
+        io.open = builtins.open = self.counted("open a file", open)
 
     def watch_database(self) -> None:
         """Count statements and commits."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-LARGEST_BYTES = {"walk": 4096, "gate": 8192, "volume": 16384, "answer": 65536}
+LARGEST_BYTES = {"walk": 4096, "gate": 8192, "volume": 16384, "answer": 24576}
 LONGEST_S = 30
 MOST_MB = 4096
 
