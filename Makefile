@@ -64,10 +64,10 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml $(LOCKS)
 	@echo "installing Faintline and its pinned packages into $(VENV)"
-	$(INSTALL)
+	@$(INSTALL)
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/bin/python pyproject.toml $(LOCKS)
 	@echo "installing Faintline, its pinned packages and those of the tests into $(VENV)"
-	$(INSTALL) test
+	@$(INSTALL) test
 	@touch $@ $(VENV)/installed
