@@ -3,9 +3,11 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+FUZZ_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+INSTALL := TORCH_INDEX=$(TORCH_INDEX) sh deploy/install.sh $(BIN)/python --editable
+LOCKS := constraints.txt requirements.lock requirements-test.lock requirements-cpu.lock requirements-cuda.lock
 
 .PHONY: demo test test-quick check format lint types contracts torture bench lock peers clean
 
@@ -23,6 +25,9 @@ check: $(VENV)/installed-test peers lint types contracts
 
 # Proofs that take long; each writes its part of deploy/measured.md.
 torture: $(VENV)/installed-test peers
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-fuzz.lock
+	$(BIN)/python tests/bench/fuzzing.py $(FUZZ_SECONDS)
+	EVERY_PROOF=1 $(BIN)/python -m pytest --timeout 3600 tests/listener/test_crash_points_of_results.py tests/system/test_locked_databases.py
 	$(BIN)/python tests/bench/attacking.py
 	$(BIN)/python tests/bench/killing.py 50 20
 	$(BIN)/python tests/bench/soaking.py 500
@@ -49,8 +54,7 @@ peers:
 	@sh tests/peers/install.sh
 
 lock: $(VENV)/installed-test
-	sh deploy/lock.sh $(BIN)/python > constraints.txt.new
-	mv constraints.txt.new constraints.txt
+	$(BIN)/python deploy/lock.py $(BIN)/python
 
 clean:
 	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -58,12 +62,12 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml $(LOCKS)
 	@echo "installing Faintline and its pinned packages into $(VENV)"
-	$(PIP) --editable .
+	@$(INSTALL)
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml $(LOCKS)
 	@echo "installing Faintline, its pinned packages and those of the tests into $(VENV)"
-	$(PIP) --editable ".[test]"
+	@$(INSTALL) test
 	@touch $@ $(VENV)/installed

@@ -8,6 +8,15 @@
   x BundleError: the networks cannot be loaded or are not what their card says
 """
 
+import errno
+
+_OF_THE_MACHINE = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ESTALE)
+
+
+def is_the_machines(error: Exception) -> bool:
+    """Whether it was the machine that could not read a file now: then no answer may follow from it."""
+    return isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
+
 
 class InferenceError(Exception):
     """Anything that stops a screening and can be said to a person."""

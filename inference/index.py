@@ -13,7 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
-from inference.errors import PatientMismatchError, SeveralStudiesError
+from inference.errors import PatientMismatchError, SeveralStudiesError, is_the_machines
 from inference.header import NotASlice, text
 from inference.instance import Instance, read_instance
 from inference.pixels import PixelElement
@@ -163,7 +163,9 @@ def _instance(path: Path) -> Instance | SkippedFile:
             return read_instance(path, header, _pixel_element(file, header))
     except NotASlice as reason:
         return SkippedFile(path, str(reason))
-    except Exception as error:  # noqa: BLE001  a foreign file may break a parser in any way; go on to the next
+    except Exception as error:  # a foreign file may break a parser in any way; go on to the next
+        if is_the_machines(error):
+            raise
         return SkippedFile(path, f"damaged or unreadable ({type(error).__name__})")
 
 

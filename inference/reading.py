@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels.utils import iter_pixels
 
-from inference.errors import UnreadableSeriesError
+from inference.errors import UnreadableSeriesError, is_the_machines
 from inference.geometry import affine_of
 from inference.instance import Instance
 from inference.pixels import Pixels
@@ -112,6 +112,8 @@ def _stored(
     except UnreadableSeriesError:
         raise
     except Exception as error:  # a decoder fed with foreign bytes may raise anything
+        if is_the_machines(error):
+            raise
         raise UnreadableSeriesError(f"{name} cannot be decoded ({type(error).__name__})") from error
 
 

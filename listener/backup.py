@@ -2,9 +2,10 @@
 
 Order makes it whole: databases are copied first (SQLite's own online backup), then spool and results. So the
 copy's spool holds at least what its registry knows; what it holds beyond that is found at the start, as after
-a crash. Files of the spool and of the results never change once they have their names.
+a crash. Files of the spool and of the results never change once they have their names; some may be cleared.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -35,8 +36,9 @@ def back_up(settings: Settings, to: Path) -> int:
     for name in _FOLDERS:
         for path in _files(settings.folder / name):
             relative = path.relative_to(settings.folder)
-            _copy(path, to / relative)
-            sums[str(relative)] = _sum(to / relative)
+            with contextlib.suppress(FileNotFoundError):  # cleared meanwhile
+                _copy(path, to / relative)
+                sums[str(relative)] = _sum(to / relative)
     (to / LIST).write_text(json.dumps({"version": __version__, "sha256": sums}, indent=0))
     os.sync()
     return len(sums)

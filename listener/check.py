@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inference.card import DEFAULT_BUNDLE, read_card, verify
 from inference.errors import InferenceError
+from listener.calling import Caller
 from listener.delivery import echo
 from listener.errors import SettingsError
 from listener.results.language import read_language
@@ -106,5 +107,5 @@ def _destination(settings: Settings, destination: Destination) -> CheckResult:
     subject = (
         f"destination {destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
     )
-    fault = echo(settings.receiver.ae_title, destination, settings.delivery.timeout_seconds)
+    fault = echo(Caller.of(settings), destination)
     return CheckResult(subject, "answers C-ECHO", fault)

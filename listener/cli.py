@@ -4,12 +4,16 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inference.errors import InferenceError
 from listener.errors import ListenerError
+
+if TYPE_CHECKING:
+    from listener.audit import Kind
+    from listener.settings import Settings
 
 app = typer.Typer(
     name="faintline",
@@ -78,9 +82,8 @@ def retry(
 ) -> None:
     """Give a parked study, or results that could not be delivered, another turn now."""
     from datetime import UTC, datetime
-    from getpass import getuser
 
-    from listener.audit import CHANGED, SUCCESS, Audit, AuditEvent
+    from listener.audit import CHANGED
     from listener.registry import Registry
     from listener.settings import load_settings
 
@@ -89,9 +92,7 @@ def retry(
     unparked, resent = registry.studies.unpark(study, now), registry.deliveries.retry(study, now)
     if not unparked and not resent:
         raise ListenerError(f"nothing to retry: {study} is not parked and has nothing left to deliver")
-    Audit(loaded.audit_folder, loaded.syslog).record(
-        AuditEvent(CHANGED, SUCCESS, getuser(), "", "another turn was asked for", (study,))
-    )
+    _record(loaded, CHANGED, "another turn was asked for", study)
     typer.echo(f"{study}: another turn is due now")
 
 
@@ -103,10 +104,13 @@ def verdicts(
     settings: SettingsFile = _DEFAULT_SETTINGS,
 ) -> None:
     """Export what radiologists answered, one JSON object a line, for training."""
+    from listener.audit import EXPORTED
     from listener.registry import Registry
     from listener.settings import load_settings
 
-    content = "".join(f"{line}\n" for line in Registry(load_settings(settings).registry_url).answers.lines())
+    loaded = load_settings(settings)
+    content = "".join(f"{line}\n" for line in Registry(loaded.registry_url).answers.lines())
+    _record(loaded, EXPORTED, "radiologists' verdicts exported")
     if output is None:
         typer.echo(content, nl=False)
     else:
@@ -126,10 +130,12 @@ def shadow(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
 @app.command()
 def audit(settings: SettingsFile = _DEFAULT_SETTINGS) -> None:
     """Check that the audit trail is whole: no message changed, removed or inserted."""
-    from listener.audit import verify
+    from listener.audit import TRAIL_USED, verify
     from listener.settings import load_settings
 
-    typer.echo(f"{verify(load_settings(settings).audit_folder)} messages, the chain is whole")
+    loaded = load_settings(settings)
+    typer.echo(f"{verify(loaded.audit_folder)} messages, the chain is whole")
+    _record(loaded, TRAIL_USED, "the audit trail was checked")
 
 
 @app.command()
@@ -138,10 +144,13 @@ def backup(
     settings: SettingsFile = _DEFAULT_SETTINGS,
 ) -> None:
     """Copy everything that must survive, while the node runs or not."""
+    from listener.audit import EXPORTED
     from listener.backup import back_up
     from listener.settings import load_settings
 
-    typer.echo(f"{to}: {back_up(load_settings(settings), to)} files")
+    loaded = load_settings(settings)
+    typer.echo(f"{to}: {back_up(loaded, to)} files")
+    _record(loaded, EXPORTED, "backup taken")
 
 
 @app.command()
@@ -150,10 +159,13 @@ def restore(
     settings: SettingsFile = _DEFAULT_SETTINGS,
 ) -> None:
     """Put a backup into an empty folder of a node that does not run, and check it."""
+    from listener.audit import IMPORTED
     from listener.backup import put_back
     from listener.settings import load_settings
 
-    typer.echo(f"{put_back(load_settings(settings), source)} files put back; start the node")
+    loaded = load_settings(settings)
+    typer.echo(f"{put_back(loaded, source)} files put back; start the node")
+    _record(loaded, IMPORTED, "backup put back")
 
 
 @app.command()
@@ -185,6 +197,17 @@ def demo(
     from listener.demo.run import run_demo
 
     raise typer.Exit(run_demo(folder))
+
+
+def _record(settings: "Settings", kind: "Kind", what: str, *studies: str) -> None:
+    """Note in the audit trail what a user did."""
+    from getpass import getuser
+
+    from listener.audit import SUCCESS, Audit, AuditEvent
+
+    if settings.folder.exists():
+        event = AuditEvent(kind, SUCCESS, getuser(), "", what, studies)
+        Audit(settings.audit_folder, settings.audit).record(event)
 
 
 def main() -> None:

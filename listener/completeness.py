@@ -24,9 +24,9 @@ def decide(sop_classes: Set[str]) -> tuple[StudyState, str]:
     return StudyState.QUEUED, "waiting for a worker"
 
 
-def close_quiet_studies(registry: Registry, quiet_seconds: float) -> None:
+def close_quiet_studies(registry: Registry, quiet_seconds: float, now: datetime | None = None) -> None:
     """Move every study on that has been quiet for long enough and that no open association carries."""
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     for study, sop_classes in registry.studies.quiet(timedelta(seconds=quiet_seconds), now):
         state, reason = decide(sop_classes)
         if registry.studies.close(study, state, reason, now):

@@ -14,9 +14,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
 
 from listener import settings as configuration
+from listener.calling import Caller, accepts_none, why_not
 from listener.commitment import (
     PROCESSING_FAILURE,
     STORAGE_COMMITMENT,
@@ -25,8 +26,7 @@ from listener.commitment import (
     CommitmentReport,
     read_report,
 )  # fmt: skip
-from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from listener.delivery import accepts_none, application_entity, why_not
+from listener.errors import CannotCall
 from listener.study import Delivery
 
 STUDY_ROOT_FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -65,9 +65,8 @@ class Confirmation:
 
 def confirm(
     deliveries: Sequence[Delivery],
-    calling_ae_title: str,
+    caller: Caller,
     destination: configuration.Destination,
-    timeout_seconds: float,
     transaction_uid: str,
     note: Callable[[CommitmentReport], bool],
 ) -> list[Confirmation]:
@@ -85,24 +84,19 @@ def confirm(
         answered.set()
         return (SUCCESS if known else PROCESSING_FAILURE), None
 
-    application = application_entity(calling_ae_title, timeout_seconds)
-    for service in (STORAGE_COMMITMENT, STUDY_ROOT_FIND):
-        application.add_requested_context(service, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
-    association = application.associate(
-        destination.host, destination.port, ae_title=destination.ae_title,
-        evt_handlers=[(evt.EVT_N_EVENT_REPORT, reported)],
-    )  # fmt: skip
-    if not association.is_established:
-        if accepts_none(association):
-            return _all(deliveries, Word.UNABLE, NEITHER)
-        return _all(deliveries, Word.SILENT, why_not(association))
+    services, exchanges = (STORAGE_COMMITMENT, STUDY_ROOT_FIND), 1 + len(deliveries)
+    handlers: list[EventHandlerType] = [(evt.EVT_N_EVENT_REPORT, reported)]
     try:
-        return _ask(association, deliveries, transaction_uid, answered)
+        with caller.call(destination, services, exchanges, handlers=handlers) as association:
+            if association.is_established:
+                return _ask(association, deliveries, transaction_uid, answered)
+            if accepts_none(association):
+                return _all(deliveries, Word.UNABLE, NEITHER)
+            return _all(deliveries, Word.SILENT, why_not(association))
+    except CannotCall as error:
+        return _all(deliveries, Word.SILENT, str(error))
     except (RuntimeError, ValueError, OSError) as error:
         return _all(deliveries, Word.SILENT, f"could not be asked ({type(error).__name__})")
-    finally:
-        if association.is_established:
-            association.release()
 
 
 def _ask(

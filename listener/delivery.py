@@ -9,13 +9,12 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import AE, _config
 from pynetdicom.association import Association
 
 from listener import settings as configuration
-from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
-from listener.results.identity import IMPLEMENTATION_CLASS_UID
-from listener.spool import IMPLEMENTATION_VERSION_NAME
+from listener.calling import Caller, accepts_none, why_not
+from listener.contexts import VERIFICATION
+from listener.errors import CannotCall
 from listener.study import Delivery
 
 STORED_WITH_WARNING = frozenset((0xB000, 0xB006, 0xB007))
@@ -46,40 +45,32 @@ class Attempt:
 
 
 def send(
-    deliveries: Sequence[Delivery],
-    results: Path,
-    calling_ae_title: str,
-    destination: configuration.Destination,
-    timeout_seconds: float,
+    deliveries: Sequence[Delivery], results: Path, caller: Caller, destination: configuration.Destination
 ) -> list[Attempt]:
     """Try to send every delivery over one association; files lie under ``results``."""
-    application = application_entity(calling_ae_title, timeout_seconds)
-    for sop_class in {delivery.sop_class_uid for delivery in deliveries}:
-        application.add_requested_context(sop_class, [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN])
-    association = application.associate(destination.host, destination.port, ae_title=destination.ae_title)
-    if not association.is_established and accepts_none(association):
-        return [_not_accepted(delivery) for delivery in deliveries]
-    if not association.is_established:
-        reason = why_not(association)
-        return [Attempt(delivery, Outcome.LATER, reason) for delivery in deliveries]
+    sop_classes = {delivery.sop_class_uid for delivery in deliveries}
+    size = sum(_size(results / delivery.path) for delivery in deliveries)
     try:
-        return [_store(association, delivery, results / delivery.path) for delivery in deliveries]
-    finally:
-        if association.is_established:
-            association.release()
+        with caller.call(destination, sop_classes, len(deliveries), size) as association:
+            if association.is_established:
+                return [_store(association, delivery, results / delivery.path) for delivery in deliveries]
+            if accepts_none(association):
+                return [_not_accepted(delivery) for delivery in deliveries]
+            reason = why_not(association)
+    except CannotCall as error:
+        reason = str(error)
+    return [Attempt(delivery, Outcome.LATER, reason) for delivery in deliveries]
 
 
-def echo(calling_ae_title: str, destination: configuration.Destination, timeout_seconds: float) -> str | None:
+def echo(caller: Caller, destination: configuration.Destination) -> str | None:
     """Verify a destination by C-ECHO (PS3.4 A); return what is wrong, or None."""
-    application = application_entity(calling_ae_title, timeout_seconds)
-    application.add_requested_context(VERIFICATION)
-    association = application.associate(destination.host, destination.port, ae_title=destination.ae_title)
-    if not association.is_established:
-        return why_not(association)
     try:
-        status = association.send_c_echo().get("Status")
-    finally:
-        association.release()
+        with caller.call(destination, [VERIFICATION]) as association:
+            if not association.is_established:
+                return why_not(association)
+            status = association.send_c_echo().get("Status")
+    except CannotCall as error:
+        return str(error)
     if status is None:
         return "no answer to C-ECHO"
     return None if status == 0x0000 else f"answered 0x{status:04X} to C-ECHO"
@@ -99,32 +90,11 @@ def groups(deliveries: Iterable[Delivery]) -> dict[tuple[str, str], list[Deliver
     return grouped
 
 
-def application_entity(calling_ae_title: str, timeout_seconds: float) -> AE:
-    """Make our side of an association, without any presentation context."""
-    _config.LOG_REQUEST_IDENTIFIERS = False
-    _config.LOG_RESPONSE_IDENTIFIERS = False
-    application = AE(calling_ae_title)
-    application.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    application.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    application.acse_timeout = timeout_seconds
-    application.dimse_timeout = timeout_seconds
-    application.network_timeout = timeout_seconds
-    application.connection_timeout = timeout_seconds
-    return application
-
-
-def why_not(association: Association) -> str:
-    """Say in plain words why there is no association."""
-    if association.is_rejected:
-        return "the destination rejected the association (does it know our AE title?)"
-    if association.is_aborted:
-        return "no connection to the destination, or it aborted the association"
-    return "no association with the destination"
-
-
-def accepts_none(association: Association) -> bool:
-    """Whether the peer was there, and accepts nothing of what was proposed: pynetdicom then aborts."""
-    return bool(association.rejected_contexts) and not association.accepted_contexts
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it will say what is wrong
 
 
 def _not_accepted(delivery: Delivery) -> Attempt:
@@ -141,7 +111,7 @@ def _store(association: Association, delivery: Delivery, path: Path) -> Attempt:
         return _not_accepted(delivery)
     try:
         answer = association.send_c_store(dcmread(path), priority=HIGH if delivery.is_urgent else MEDIUM)
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # noqa: BLE001  (the edge of one result: the others go out all the same)
         return Attempt(delivery, Outcome.LATER, f"could not be sent ({type(error).__name__})")
     return _judge(delivery, answer)
 

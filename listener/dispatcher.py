@@ -1,6 +1,6 @@
 """The dispatcher role: the clock and the deliveries. Never imports torch.
 
-APScheduler ticks; what is due is a row of the registry; the durable queue carries it out. Each chore may be
+A clock ticks; what is due is a row of the registry; the durable queue carries it out. Each chore may be
 skipped, doubled or killed at any point: the next tick finds the same rows.
 
 ``python -m listener.dispatcher SETTINGS`` runs it; `faintline serve` starts it so.
@@ -10,15 +10,17 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from listener import durable_queue
 from listener.answers import SR_CLASSES, verdicts_in
+from listener.audit import Audit
+from listener.clock import Ticker, WallClock
 from listener.completeness import close_quiet_studies
-from listener.delivery import groups
+from listener.delivery import groups, pause
 from listener.outbox import Confirmer, Deliverer
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
+from listener.retention import Retention
 from listener.settings import Settings
 from listener.study import Delivery, StudyState
 from listener.turns import (
@@ -40,6 +42,7 @@ EXECUTOR_ID = "dispatcher"
 _TICK_SECONDS = 0.5
 _WATCH_SECONDS = 10
 _ANSWERS_SECONDS = 2
+_CLEARING_SECONDS = 60
 _AHEAD = 4
 """How many turns of one destination are on its queue at a time."""
 
@@ -55,7 +58,7 @@ def run(settings: Settings) -> None:
     queues = [queue(name) for name in names for queue in (delivery_queue, confirmation_queue)]
     durable_queue.run(settings.delivery_queue_url, EXECUTOR_ID, queues, work)
     chores = Chores(settings, registry)
-    clock = BackgroundScheduler(timezone=UTC)
+    ticker = Ticker()
     for chore, seconds in (
         (chores.close_quiet_studies, _TICK_SECONDS),
         (chores.queue_screenings, _TICK_SECONDS),
@@ -63,13 +66,11 @@ def run(settings: Settings) -> None:
         (chores.queue_confirmations, _TICK_SECONDS),
         (chores.read_answers, _ANSWERS_SECONDS),
         (chores.watch, _WATCH_SECONDS),
+        (chores.clear, _CLEARING_SECONDS),
     ):
-        clock.add_job(
-            chore, "interval", seconds=seconds, max_instances=1, coalesce=True, misfire_grace_time=None
-        )
-    clock.start()
+        ticker.every(seconds, chore)
     log.info("dispatching", destinations=names)
-    until_stopped(clock.shutdown)
+    until_stopped(ticker.stop)
 
 
 class Chores:
@@ -80,9 +81,17 @@ class Chores:
         self._registry = registry
         self._screening = durable_queue.QueueClient(settings.screening_queue_url)
         self._delivering = durable_queue.QueueClient(settings.delivery_queue_url)
+        self._retention = Retention(settings, registry, Audit(settings.audit_folder, settings.audit))
+        self._wall_clock = WallClock()
+        # It may have been set back while nobody looked.
+        longest = max(settings.delivery.longest_retry_seconds, settings.worker.retry_seconds)
+        registry.waits.limit(datetime.now(UTC) + timedelta(seconds=longest))
 
     def close_quiet_studies(self) -> None:
-        """Complete the studies that have been quiet for long enough."""
+        """Complete the studies that have been quiet for long enough, by whatever clock."""
+        if jump := self._wall_clock.was_set_by():
+            log.warning("the clock was set", by_seconds=round(jump))
+            self._registry.waits.clock_was_set(jump, datetime.now(UTC))
         close_quiet_studies(self._registry, self._settings.receiver.quiet_seconds)
 
     def queue_screenings(self) -> None:
@@ -113,7 +122,7 @@ class Chores:
                 self._delivering.put(delivery_queue(destination), DELIVERY_WORK, turn.name, turn.argument)
                 if not self._delivering.unfinished([turn.name]):
                     # An attempt that ended has changed its rows, and then this changes nothing.
-                    self._fail(due[destination, result_key], "the attempt was lost", datetime.now(UTC))
+                    self._lost(due[destination, result_key])
 
     def queue_confirmations(self) -> None:
         """Have destinations asked whether they keep what they took."""
@@ -153,6 +162,16 @@ class Chores:
         for study in under_way:
             if screening_turn(study).name not in there:
                 self._registry.studies.requeue(study, "its turn was lost", now)
+
+    def clear(self) -> None:
+        """Make room."""
+        self._retention(datetime.now(UTC))
+
+    def _lost(self, deliveries: list[Delivery]) -> None:
+        """What ended without a word waits as long as after any other failure."""
+        for delivery in deliveries:
+            wait = pause(delivery.attempts + 1, self._settings.delivery)
+            self._fail([delivery], "the attempt was lost", datetime.now(UTC) + wait)
 
     def _fail(self, deliveries: list[Delivery], reason: str, next_attempt_at: datetime | None) -> None:
         for delivery in deliveries:

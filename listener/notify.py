@@ -1,14 +1,16 @@
 """A notice on disk and where it goes in; what became of it out: HTTP POST, or HL7 over MLLP."""
 
+import contextlib
 import hashlib
 import hmac
 import re
 import socket
+import threading
 import time
-import urllib.error
-import urllib.request
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 from listener.delivery import Attempt, Outcome
 from listener.settings import HL7Receiver, Webhook
@@ -37,28 +39,42 @@ def post(delivery: Delivery, path: Path, webhook: Webhook, timeout_seconds: floa
         "X-Faintline-Timestamp": timestamp,
         "X-Faintline-Signature": signature(webhook.secret.get_secret_value(), timestamp, body),
     }
-    request = urllib.request.Request(str(webhook.url), body, headers, method="POST")  # noqa: S310
     try:
-        with _opener().open(request, timeout=timeout_seconds):
-            return Attempt(delivery, Outcome.SENT, "")
-    except urllib.error.HTTPError as error:
-        error.close()
-        later = error.code >= 500 or error.code in WORTH_ANOTHER_TRY
-        outcome = Outcome.LATER if later else Outcome.REFUSED
-        return Attempt(delivery, outcome, f"the webhook answered {error.code}")
-    except (OSError, ValueError) as error:
+        status = _posted(str(webhook.url), body, headers, timeout_seconds)
+    except (OSError, ValueError, HTTPException) as error:
         return Attempt(delivery, Outcome.LATER, f"the webhook cannot be reached ({type(error).__name__})")
+    if 200 <= status < 300:
+        return Attempt(delivery, Outcome.SENT, "")
+    later = status >= 500 or status in WORTH_ANOTHER_TRY
+    return Attempt(delivery, Outcome.LATER if later else Outcome.REFUSED, f"the webhook answered {status}")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """What was signed for one address is not sent to another."""
+def _posted(url: str, body: bytes, headers: dict[str, str], timeout_seconds: float) -> int:
+    """The status of the answer: no proxy, no redirect, and cut off after three times the time limit."""
+    to = urlsplit(url)
+    kind = HTTPSConnection if to.scheme == "https" else HTTPConnection
+    connection = kind(to.hostname or "", to.port, timeout=timeout_seconds)
 
-    def redirect_request(self, *_arguments: Any) -> None:
-        return None
+    is_cut = threading.Event()
 
+    def cut() -> None:
+        is_cut.set()
+        if connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
+    timer = threading.Timer(3 * timeout_seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        connection.request("POST", urlunsplit(("", "", to.path or "/", to.query, "")), body, headers)
+        status = connection.getresponse().status
+        if is_cut.is_set():  # what came before the cut looks like a whole answer
+            raise TimeoutError
+        return status
+    finally:
+        timer.cancel()
+        connection.close()
 
 
 def send_hl7(delivery: Delivery, path: Path, receiver: HL7Receiver, timeout_seconds: float) -> Attempt:
@@ -68,7 +84,7 @@ def send_hl7(delivery: Delivery, path: Path, receiver: HL7Receiver, timeout_seco
     try:
         with socket.create_connection((receiver.host, receiver.port), timeout=timeout_seconds) as line:
             line.sendall(START + message + END)
-            answer = _frame(line)
+            answer = _frame(line, time.monotonic() + timeout_seconds)
     except OSError as error:
         reason = f"the HL7 receiver cannot be reached ({type(error).__name__})"
         return Attempt(delivery, Outcome.LATER, reason)
@@ -83,10 +99,10 @@ def addressed(body: bytes, application: str, facility: str) -> bytes:
     return b"|".join(fields) + b"\r" + rest
 
 
-def _frame(line: socket.socket) -> bytes:
-    """The first frame that comes back; what came of it where the line ends before."""
+def _frame(line: socket.socket, deadline: float) -> bytes:
+    """The first frame that comes back; what came of it where the line ends before, or dribbles."""
     answer = b""
-    while END not in answer and len(answer) < LARGEST_ANSWER:
+    while END not in answer and len(answer) < LARGEST_ANSWER and time.monotonic() < deadline:
         received = line.recv(4096)
         if not received:
             break

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydicom.uid import generate_uid
 
+from listener.audit import EXPORTED, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
+from listener.calling import Caller
 from listener.commitment import CommitmentReport
 from listener.confirmation import Confirmation, Word, confirm
 from listener.delivery import Attempt, Outcome, pause, send
 from listener.notify import post, send_hl7
-from listener.registry import Registry
+from listener.registry import Registry, persistently
 from listener.settings import Destination, Peer, Settings, Webhook
 from listener.study import Delivery
 
@@ -39,6 +41,7 @@ class Deliverer:
         self._settings = settings
         self._registry = registry
         self._clock = clock
+        self._audit = Audit(settings.audit_folder, settings.audit)
         self._refused: set[tuple[str, str]] = set()
 
     def __call__(self, argument: str) -> None:
@@ -47,14 +50,32 @@ class Deliverer:
         peer, pending = self._settings.peer(name), self._registry.deliveries.pending(name, result_key)
         if peer is None or not pending:
             return
-        for attempt in self._attempts(pending, peer):
+        attempts = self._attempts(pending, peer)
+        for attempt in attempts:
             self._log(attempt)
-            self._note(attempt, peer)
+            self._note_persistently(attempt, peer)
+        self._record(attempts, peer)
+
+    def _record(self, attempts: list[Attempt], peer: Peer) -> None:
+        """One audit message for what went over one association, or failed to."""
+        sent = sum(attempt.outcome is Outcome.SENT for attempt in attempts)
+        us, study = self._settings.receiver.ae_title, attempts[0].delivery.study_instance_uid
+        outcome = SUCCESS if sent == len(attempts) else MINOR_FAILURE
+        what = f"{sent} of {len(attempts)} results taken by {peer.name}"
+        kind, to = EXPORTED, peer.name
+        if isinstance(peer, Destination):
+            kind, to = TRANSFERRED, peer.ae_title
+        at = "" if isinstance(peer, Webhook) else peer.host
+        self._audit.record(AuditEvent(kind, outcome, us, "", what, (study,), to, at))
+
+    def _note_persistently(self, attempt: Attempt, peer: Peer) -> None:
+        """What was sent must not be sent again because the registry was locked."""
+        persistently(lambda: self._note(attempt, peer))
 
     def _attempts(self, pending: list[Delivery], peer: Peer) -> list[Attempt]:
         timeout, folder = self._settings.delivery.timeout_seconds, self._settings.results
         if isinstance(peer, Destination):
-            return send(pending, folder, self._settings.receiver.ae_title, peer, timeout)
+            return send(pending, folder, Caller.of(self._settings), peer)
         if isinstance(peer, Webhook):
             return [post(delivery, folder / delivery.path, peer, timeout) for delivery in pending]
         return [send_hl7(delivery, folder / delivery.path, peer, timeout) for delivery in pending]
@@ -107,8 +128,8 @@ class Confirmer:
         patience = 2.0 ** min(10, *(delivery.checks for delivery in sent))
         wait = self._settings.delivery.confirmation_seconds * patience
         outbox.asked(sent, transaction_uid, now + timedelta(seconds=wait))
-        calling, timeout = self._settings.receiver.ae_title, self._settings.delivery.timeout_seconds
-        for confirmation in confirm(sent, calling, destination, timeout, transaction_uid, self._committed):
+        caller = Caller.of(self._settings)
+        for confirmation in confirm(sent, caller, destination, transaction_uid, self._committed):
             self._note(confirmation)
 
     def _committed(self, report: CommitmentReport) -> bool:

@@ -1,5 +1,6 @@
 """What every process of the node does first: logging, file permissions, and dying with its parent."""
 
+import contextlib
 import logging
 import os
 import resource
@@ -46,7 +47,7 @@ def prepare(log: Log) -> None:
 def _keep_header_values_out() -> None:
     """Silence what quotes the headers it reads: messages and warnings of libraries, foreign exceptions."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    for name in ("pynetdicom", "pydicom", "dbos", "apscheduler", "alembic", "highdicom"):
+    for name in ("pynetdicom", "pydicom", "dbos", "alembic", "highdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     threading.excepthook = _tell_kind_and_place
@@ -60,8 +61,11 @@ def _tell_kind_and_place(failure: threading.ExceptHookArgs) -> None:
 def limit_memory(worker: Worker) -> None:
     """Let an image that claims to be huge fail here, and not take the machine's memory from the others.
 
-    The limit is on private writable memory (RLIMIT_DATA): address space that is only reserved is free.
+    The limit is on private writable memory (RLIMIT_DATA): address space that is only reserved is free. Where
+    the machine runs out of memory all the same, the kernel shall end this process and not the receiver.
     """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = worker.memory_limit_mb << 20 or machine * 3 // 4 // worker.processes
     _, highest = resource.getrlimit(resource.RLIMIT_DATA)

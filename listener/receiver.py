@@ -8,7 +8,7 @@ import gc
 import structlog
 
 from listener import scp
-from listener.audit import STARTED, SUCCESS, Audit, AuditEvent
+from listener.audit import STARTED, STOPPED, SUCCESS, Audit, AuditEvent
 from listener.journal import Journal, reconcile
 from listener.process import run_role, until_stopped
 from listener.registry import Registry
@@ -22,11 +22,12 @@ def run(settings: Settings) -> None:
     """Reconcile registry and spool, then accept associations until stopped."""
     spool = Spool(settings.spool, settings.receiver.free_space_mb)
     registry = Registry(settings.registry_url)
-    registry.arrivals.forget_associations()
     swept = spool.sweep()
     reconciled = reconcile(spool, registry)
+    # Not before: what a predecessor had open keeps a study's images, noted or not, from being cleared.
+    registry.arrivals.forget_associations()
     journal = Journal(registry)
-    audit = Audit(settings.audit_folder, settings.syslog)
+    audit = Audit(settings.audit_folder, settings.audit)
     audit.record(AuditEvent(STARTED, SUCCESS, settings.receiver.ae_title, "", "receiver started"))
     server = scp.serve(settings.receiver, settings.tls, spool, journal, audit)
     gc.freeze()  # what was imported stays: the collector need not walk over it between two instances
@@ -35,6 +36,7 @@ def run(settings: Settings) -> None:
     def stop() -> None:
         server.shutdown()
         journal.stop()
+        audit.record(AuditEvent(STOPPED, SUCCESS, settings.receiver.ae_title, "", "receiver stopped"))
 
     until_stopped(stop)
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from listener import commitment
-from listener.audit import ALERT, MINOR_FAILURE, STARTED, SUCCESS, TRANSFERRED, Audit, AuditEvent
+from listener.audit import ADMITTED, MINOR_FAILURE, SUCCESS, TRANSFERRED, Audit, AuditEvent
 from listener.commitment import CommitmentReport
 from listener.contexts import supported_contexts
 from listener.errors import ListenerError
@@ -91,7 +91,7 @@ class Provider:
             called_ae_title=called,
         )
         what = f"association rejected {refusal}: called {called}"
-        self._audit.record(AuditEvent(ALERT, MINOR_FAILURE, requested.calling_ae_title, host, what))
+        self._audit.record(AuditEvent(ADMITTED, MINOR_FAILURE, requested.calling_ae_title, host, what))
 
     def _is_admitted(self, calling_ae_title: str, host: str) -> bool:
         if not (calling_ae_title.isascii() and calling_ae_title.isprintable() and calling_ae_title):
@@ -120,6 +120,7 @@ class Visit:
 
     def __init__(self, settings: Receiver, spool: Spool, notes: Notes, audit: Audit, caller: Caller) -> None:
         self._maximum_bytes = settings.maximum_instance_mb << 20
+        self._ae_title = settings.ae_title
         self._spool = spool
         self._notes = notes
         self._audit = audit
@@ -163,8 +164,9 @@ class Visit:
             log.warning("association ended", host=self._caller.host, how=how)
         if self._carried:
             self._notes.closed(self._association)
-        kind = TRANSFERRED if self._instances else STARTED
+        kind = TRANSFERRED if self._instances else ADMITTED
         outcome = SUCCESS if how == "released" else MINOR_FAILURE
         what = f"association {how}; {self._instances} instances received"
         caller, studies = self._caller, tuple(sorted(self._carried))
-        self._audit.record(AuditEvent(kind, outcome, caller.ae_title, caller.host, what, studies))
+        us = self._ae_title if kind is TRANSFERRED else ""
+        self._audit.record(AuditEvent(kind, outcome, caller.ae_title, caller.host, what, studies, us))

@@ -3,8 +3,10 @@
 Safe to run again after a crash at any point: results are named by their content and placed once.
 """
 
+import errno
 import json
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -25,8 +27,9 @@ from inference.screen import screen_files
 from listener import __version__
 from listener.audit import ACCESSED, SUCCESS, Audit, AuditEvent
 from listener.durable_file import make_folder, place_once
+from listener.errors import RegistryUnavailable
 from listener.recipients import kinds_to_make, noticed, recipients
-from listener.registry import Registry
+from listener.registry import Registry, persistently
 from listener.results.build import Result, objects_of, statement_of
 from listener.results.errors import ResultError
 from listener.results.identity import Product
@@ -42,6 +45,10 @@ from listener.turns import parse_screening
 log = structlog.get_logger()
 
 TIME_LIMIT_EXIT_CODE = 3
+_GRACE_SECONDS = 2.0
+"""How much later the kernel ends a process that cannot even end itself."""
+_LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
+"""Errors of the machine: whatever study had come, it would have met them."""
 
 
 class Screener:
@@ -53,22 +60,24 @@ class Screener:
         self._bundle = bundle
         self._language = read_language(settings.report)
         self._spool = Spool(settings.spool)
-        self._audit = Audit(settings.audit_folder, settings.syslog)
+        self._audit = Audit(settings.audit_folder, settings.audit)
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, argument: str) -> None:
         """Give one study its turn; whatever goes wrong ends in the registry, never in the queue."""
         study_instance_uid, revision = parse_screening(argument)
+        studies, attempts = self._registry.studies, self._settings.worker.attempts
         with self._one_at_a_time:
-            limits = self._settings.worker
-            study = self._registry.studies.begin_screening(study_instance_uid, revision, limits.attempts)
+            study = persistently(
+                lambda: studies.begin_screening(study_instance_uid, revision, attempts, self._later())
+            )
             if study is None:
                 return
             with structlog.contextvars.bound_contextvars(study_instance_uid=study_instance_uid):
                 self._turn(study)
 
     def _turn(self, study: Study) -> None:
-        limits = self._settings.worker
+        limits, studies = self._settings.worker, self._registry.studies
         try:
             with time_limit(limits.time_limit_seconds):
                 summary = self._screen(study)
@@ -78,15 +87,28 @@ class Screener:
             )
         except (MixedStudyError, ResultError) as error:
             log.warning("study parked", reason=str(error))
-            self._registry.studies.park(study, str(error))
+            parked = str(error)
+            persistently(lambda: studies.park(study, parked))
+        except (OSError, RegistryUnavailable) as error:
+            if (lack := _lack(error)) is None:
+                self._failed(study, error)
+                return
+            log.error("screening put off", reason=lack)
+            persistently(lambda: studies.postpone(study, lack, self._later()))
         except Exception as error:  # noqa: BLE001  (the edge of one turn)
-            reason = (
-                str(error) if isinstance(error, InferenceError) else f"{type(error).__name__} while screening"
-            )
-            # The message of a foreign exception may quote header values: only its place is logged.
-            log.error("screening failed", reason=reason, where=traceback.format_tb(error.__traceback__))
-            retry_at = datetime.now(UTC) + timedelta(seconds=limits.retry_seconds)
-            self._registry.studies.screening_failed(study, reason, limits.attempts, retry_at)
+            self._failed(study, error)
+
+    def _failed(self, study: Study, error: Exception) -> None:
+        reason = (
+            str(error) if isinstance(error, InferenceError) else f"{type(error).__name__} while screening"
+        )
+        # The message of a foreign exception may quote header values: only its place is logged.
+        log.error("screening failed", reason=reason, where=traceback.format_tb(error.__traceback__))
+        attempts = self._settings.worker.attempts
+        persistently(lambda: self._registry.studies.screening_failed(study, reason, attempts, self._later()))
+
+    def _later(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._settings.worker.retry_seconds)
 
     def _screen(self, study: Study) -> str:
         files = self._spool.files(study.study_instance_uid)
@@ -184,9 +206,20 @@ def _names(findings: tuple[VertebraFinding, ...]) -> str:
     return ", ".join(finding.name for finding in findings)
 
 
+def _lack(error: OSError | RegistryUnavailable) -> str | None:
+    """What the machine lacks, in words; None where the error may be the study's own."""
+    if isinstance(error, RegistryUnavailable):
+        return str(error)
+    return os.strerror(error.errno) if error.errno in _LACKS else None
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """End this process if the block takes longer: a hang in native code cannot be interrupted otherwise."""
+    """End this process if the block takes longer: a hang in native code cannot be interrupted otherwise.
+
+    Code that never lets go of the interpreter keeps the timer from running: then the kernel's own timer,
+    whose signal nobody handles, ends the process. Neither heeds the wall clock.
+    """
 
     def give_up() -> None:
         log.error("time limit reached, giving this process up", seconds=seconds)
@@ -195,7 +228,9 @@ def time_limit(seconds: float) -> Iterator[None]:
     timer = threading.Timer(seconds, give_up)
     timer.daemon = True
     timer.start()
+    former = signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, *former)
         timer.cancel()

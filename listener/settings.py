@@ -115,6 +115,16 @@ class Worker(_Section):
     """The pause before a failed study is tried again."""
 
 
+class Retention(_Section):
+    """How long images and results stay: never is anything removed that is not screened and delivered."""
+
+    days: float = Field(default=0, ge=0)
+    """A study that is done is removed so many days after its last image came; 0 keeps it for as long as there
+    is room."""
+    disk_percent: float = Field(default=90, ge=0, le=100)
+    """When the disk is fuller than this, the oldest studies that are done are removed; 0 never does that."""
+
+
 class Report(_Section):
     """What the results say."""
 
@@ -163,6 +173,11 @@ class Destination(_Section):
     """Which kind of Structured Report: the older one for a PACS or viewer that does not know the newer."""
     studies: StudyFilter = "all"
     """Of which studies it gets results: all, those with at least a possible deformity, or the flagged."""
+    authority: Path | None = None
+    """Certificates of the authorities (PEM) that vouch for it: with them it is spoken to over TLS only, and
+    is shown `tls.certificate` where it asks for one."""
+    certified_name: str = ""
+    """The name in its certificate; leave it out where that is `host`."""
     confirm: bool = True
     """Ask it whether it keeps what it took: by storage commitment where offered, otherwise by query."""
 
@@ -201,9 +216,13 @@ class Audit(_Section):
     """The audit trail, written to `audit/audit.log` in the folder; `faintline audit` checks its chain."""
 
     syslog_host: str = ""
-    """A syslog server that gets every message too (RFC 5424 over UDP); empty for none."""
+    """A syslog server that gets every message too (RFC 5424); empty for none."""
     syslog_port: Port = 514
     """Its port."""
+    syslog_transport: Literal["udp", "tcp", "tls"] = "udp"
+    """How messages get there: by UDP, TCP or TLS."""
+    syslog_authority: Path | None = None
+    """Certificates (PEM) that vouch for a server reached by TLS; leave it out for those the system trusts."""
 
 
 class Log(_Section):
@@ -234,6 +253,7 @@ class Settings(BaseSettings):
     receiver: Receiver = Receiver()
     tls: Tls = Tls()
     worker: Worker = Worker()
+    retention: Retention = Retention()
     report: Report = Report()
     delivery: Delivery = Delivery()
     audit: Audit = Audit()
@@ -275,11 +295,6 @@ class Settings(BaseSettings):
     def audit_folder(self) -> Path:
         """Where the audit trail lies."""
         return self.folder / "audit"
-
-    @property
-    def syslog(self) -> tuple[str, int] | None:
-        """Where audit messages go too."""
-        return (self.audit.syslog_host, self.audit.syslog_port) if self.audit.syslog_host else None
 
     @property
     def registry_url(self) -> str:
@@ -328,11 +343,22 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     found = {name: (folder / path).resolve() for name, path in bundles.items() if path is not None}
     files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
     texts = {name: (folder / file).resolve() for name, file in settings.report if isinstance(file, Path)}
+    destinations = tuple(
+        destination
+        if destination.authority is None
+        else destination.model_copy(update={"authority": (folder / destination.authority).resolve()})
+        for destination in settings.destinations
+    )
+    audit = settings.audit
+    if audit.syslog_authority is not None:
+        audit = audit.model_copy(update={"syslog_authority": (folder / audit.syslog_authority).resolve()})
     anchored = {
+        "audit": audit,
         "folder": (folder / settings.folder).resolve(),
         "worker": settings.worker.model_copy(update=found),
         "tls": settings.tls.model_copy(update=files),
         "report": settings.report.model_copy(update=texts),
+        "destinations": destinations,
     }
     return settings.model_copy(update=anchored)
 

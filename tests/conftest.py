@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["privacy"]
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -1,4 +1,4 @@
-"""Files of a certificate, its key and the authority of the peers in; a server context that follows them out.
+"""Files of a certificate, its key and the authority of the peers in; contexts for either side of TLS out.
 
 BCP 195 (RFC 8996, RFC 9325), as PS3.15 B.12 asks: TLS 1.2 and 1.3, forward secrecy and authenticated ciphers.
 """
@@ -19,14 +19,28 @@ _CIPHERS_OF_TLS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 def server_context(tls: Tls) -> ssl.SSLContext:
     """Make a context from the files; raises OSError (ssl.SSLError is one) where they cannot be used."""
     assert tls.certificate is not None and tls.key is not None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_CIPHERS_OF_TLS_1_2)
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context = _context(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.key)
     if tls.authority is not None:
         context.load_verify_locations(tls.authority)
         context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(tls: Tls, authority: Path) -> ssl.SSLContext:
+    """Make a context for a peer that ``authority`` vouches for, name included; raises as `server_context`."""
+    context = _context(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(authority)
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+def _context(side: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(side)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS_OF_TLS_1_2)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     return context
 
 

@@ -6,13 +6,16 @@ transaction; any process may call any of them.
 
 from listener.registry.answers import Answers
 from listener.registry.arrivals import Arrivals
-from listener.registry.database import Database
+from listener.registry.database import Database, persistently
 from listener.registry.deliveries import Deliveries
 from listener.registry.studies import Studies
+from listener.registry.waits import Waits
+
+__all__ = ["Registry", "persistently"]
 
 
 class Registry:
-    """The registry's four rooms over one database.
+    """The registry's rooms over one database.
 
     Attributes
     ----------
@@ -20,6 +23,7 @@ class Registry:
     studies : where each study stands, from its first instance to the end of its screening
     deliveries : results, and where each stands at each destination
     answers : what radiologists said of results
+    waits : what waits for its time, when somebody sets the clock
     """
 
     def __init__(self, url: str) -> None:
@@ -28,6 +32,7 @@ class Registry:
         self.studies = Studies(self._database)
         self.deliveries = Deliveries(self._database)
         self.answers = Answers(self._database)
+        self.waits = Waits(self._database)
 
     def migrate(self) -> None:
         """Bring the tables up to date; safe to run again, and to be killed in the middle."""

@@ -1,18 +1,25 @@
 """A database URL in; connections with the durability and locking that the registry counts on out."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
 
-from listener.errors import RegistryUnavailable
+from listener.errors import RegistryUnavailable, SettingsError
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _BUSY_TIMEOUT_SECONDS = 30
+_RETRY_SECONDS = 1.0
 
 
 class Database:
@@ -54,20 +61,45 @@ class Database:
         return postgresql.insert(table).on_conflict_do_nothing()
 
     def migrate(self) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date, in one transaction: all of it or nothing.
+
+        Raises
+        ------
+        SettingsError
+            A later release has brought them up to date already.
+        """
         # Only who starts the node migrates; its roles start faster without these.
         from alembic import command  # noqa: PLC0415
         from alembic.config import Config  # noqa: PLC0415
+        from alembic.migration import MigrationContext  # noqa: PLC0415
+        from alembic.script import ScriptDirectory  # noqa: PLC0415
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         with self._engine.begin() as connection:
+            stands_at = set(MigrationContext.configure(connection).get_current_heads())
+            if stands_at - known:
+                raise SettingsError(
+                    f"{self._engine.url.database} was used by a later release of Faintline: "
+                    "install that one, or put back a backup of this one's time"
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+
+def persistently(note: Callable[[], T]) -> T:
+    """Note what must not be forgotten: while the registry cannot be used, try again, as long as it takes."""
+    while True:
+        try:
+            return note()
+        except RegistryUnavailable:
+            log.warning("the registry cannot be used, trying again")
+            threading.Event().wait(_RETRY_SECONDS)
 
 
 def as_time(seconds: float) -> datetime:

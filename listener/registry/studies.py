@@ -1,13 +1,14 @@
 """Where each study stands: receiving, queued, screening, screened, left alone, parked."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from listener.registry.database import Database, as_time
-from listener.registry.schema import instances, open_associations, studies
-from listener.study import Study, StudyState
+from listener.registry.schema import deliveries, instances, open_associations, results, studies
+from listener.study import DeliveryState, Study, StudyState
 
 
 class Studies:
@@ -64,10 +65,13 @@ class Studies:
         """Every study, the latest first."""
         return list(reversed(self._studies(sa.true())))
 
-    def begin_screening(self, study_instance_uid: str, revision: int, attempts: int) -> Study | None:
-        """Count one more attempt and return the study; None where there is nothing to do (any more).
+    def begin_screening(
+        self, study_instance_uid: str, revision: int, attempts: int, retry_at: datetime
+    ) -> Study | None:
+        """Count one more attempt and return the study; None where there is nothing to do (now).
 
-        After ``attempts`` of them the study is parked instead: whoever counted them did not live to say why.
+        A study whose screening began and never ended killed its process: it goes back to the queue's end, so
+        that the others are not kept waiting by it, and is parked after ``attempts`` of them.
         """
         with self._database.writing() as connection:
             row = connection.execute(
@@ -75,36 +79,36 @@ class Studies:
             ).one_or_none()
             if row is None or row.revision != revision:
                 return None
-            if row.state not in (StudyState.QUEUED, StudyState.SCREENING):
+            study = _study(row)
+            if study.state is StudyState.SCREENING:
+                _fail(connection, study, _DIED.format(row.attempts), attempts, retry_at)
+            if study.state is not StudyState.QUEUED:
                 return None
-            this = sa.update(studies).where(studies.c.study_instance_uid == study_instance_uid)
             if row.attempts >= attempts:
-                reason = f"the screening process died or was stopped {row.attempts} times on this study"
-                connection.execute(this.values(state=StudyState.PARKED, reason=reason))
+                _park(connection, study, _DIED.format(row.attempts))
                 return None
             connection.execute(
-                this.values(
+                _this(study).values(
                     state=StudyState.SCREENING,
                     attempts=row.attempts + 1,
                     reason=f"being screened, attempt {row.attempts + 1}",
                 )
             )
-            return _study(row)
+            return study
 
     def screening_failed(self, study: Study, reason: str, attempts: int, retry_at: datetime) -> None:
         """Queue the study for another turn, or park it with the reason after ``attempts`` of them."""
         with self._database.writing() as connection:
-            this = sa.update(studies).where(
-                studies.c.study_instance_uid == study.study_instance_uid,
-                studies.c.revision == study.revision,
-            )
+            _fail(connection, study, reason, attempts, retry_at)
+
+    def postpone(self, study: Study, reason: str, retry_at: datetime) -> None:
+        """Queue the study for another turn; this one, stopped by no fault of the study, does not count."""
+        with self._database.writing() as connection:
             connection.execute(
-                this.where(studies.c.attempts >= attempts).values(state=StudyState.PARKED, reason=reason)
-            )
-            connection.execute(
-                this.where(studies.c.attempts < attempts).values(
+                _this(study).values(
                     state=StudyState.QUEUED,
                     revision=studies.c.revision + 1,
+                    attempts=studies.c.attempts - 1,
                     due_at=retry_at.timestamp(),
                     reason=f"will be tried again: {reason}",
                 )
@@ -113,14 +117,7 @@ class Studies:
     def park(self, study: Study, reason: str) -> None:
         """Set a study aside, visibly."""
         with self._database.writing() as connection:
-            connection.execute(
-                sa.update(studies)
-                .where(
-                    studies.c.study_instance_uid == study.study_instance_uid,
-                    studies.c.revision == study.revision,
-                )
-                .values(state=StudyState.PARKED, reason=reason)
-            )
+            _park(connection, study, reason)
 
     def requeue(self, study: Study, reason: str, now: datetime) -> None:
         """Give a study whose turn was lost (its queue entry is gone) another one, attempts kept."""
@@ -145,6 +142,37 @@ class Studies:
                 )
             )
             return requeued.rowcount == 1
+
+    def settled(self) -> list[tuple[str, datetime]]:
+        """Studies with images and nothing left to be done, as (UID, when the last came), the oldest first."""
+        query = sa.select(studies).where(*_SETTLED, _has_images()).order_by(studies.c.last_received_at)
+        with self._database.reading() as connection:
+            return [
+                (row.study_instance_uid, as_time(row.last_received_at)) for row in connection.execute(query)
+            ]
+
+    def forget_images(self, study_instance_uid: str, take_away: Callable[[], None]) -> bool:
+        """Forget the images of a settled study; False where there is something to be done with it.
+
+        ``take_away`` is called while no association can begin to carry the study: a sender waits, and finds
+        the study's folder gone.
+        """
+        this = studies.c.study_instance_uid == study_instance_uid
+        carried = sa.exists().where(open_associations.c.study_instance_uid == study_instance_uid)
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(studies).where(this, *_SETTLED, ~carried)).first() is None:
+                return False
+            connection.execute(
+                sa.delete(instances).where(instances.c.study_instance_uid == study_instance_uid)
+            )
+            take_away()
+            return True
+
+    def image_names(self, study_instance_uid: str) -> set[str]:
+        """The file names of a study's images that the registry knows."""
+        query = sa.select(instances.c.name).where(instances.c.study_instance_uid == study_instance_uid)
+        with self._database.reading() as connection:
+            return {row.name for row in connection.execute(query)}
 
     def _move(self, study: Study, **values: Any) -> bool:
         """Change the study's row if it still is as ``study`` says; False where it is not."""
@@ -172,6 +200,51 @@ class Studies:
         query = self._select_studies().where(*conditions).order_by(studies.c.first_received_at)
         with self._database.reading() as connection:
             return [_study(row) for row in connection.execute(query)]
+
+
+_OPEN = sa.or_(
+    deliveries.c.state.in_((DeliveryState.PENDING, DeliveryState.FAILED)),
+    sa.and_(deliveries.c.state == DeliveryState.SENT, deliveries.c.check_at.is_not(None)),
+)
+"""A delivery that has not come to its end."""
+_SETTLED = (
+    studies.c.state.in_((StudyState.SCREENED, StudyState.LEFT_ALONE)),
+    ~sa.exists().where(
+        results.c.study_instance_uid == studies.c.study_instance_uid,
+        results.c.sop_instance_uid == deliveries.c.sop_instance_uid,
+        _OPEN,
+    ),
+)
+
+
+def _has_images() -> sa.ColumnElement[bool]:
+    return sa.exists().where(instances.c.study_instance_uid == studies.c.study_instance_uid)
+
+
+_DIED = "the screening process died or was stopped {} times on this study"
+
+
+def _this(study: Study) -> sa.Update:
+    """Change a study's row, unless it has another turn by now."""
+    return sa.update(studies).where(
+        studies.c.study_instance_uid == study.study_instance_uid, studies.c.revision == study.revision
+    )
+
+
+def _park(connection: sa.Connection, study: Study, reason: str) -> None:
+    connection.execute(_this(study).values(state=StudyState.PARKED, reason=reason))
+
+
+def _fail(connection: sa.Connection, study: Study, reason: str, attempts: int, retry_at: datetime) -> None:
+    again = {
+        "state": StudyState.QUEUED,
+        "revision": studies.c.revision + 1,
+        "due_at": retry_at.timestamp(),
+        "reason": f"will be tried again: {reason}",
+    }
+    parked = _this(study).where(studies.c.attempts >= attempts)
+    connection.execute(parked.values(state=StudyState.PARKED, reason=reason))
+    connection.execute(_this(study).where(studies.c.attempts < attempts).values(again))
 
 
 def _study(row: Any) -> Study:

@@ -21,6 +21,7 @@ from peers.programs import free_port
 
 from listener import scp
 from listener.audit import Audit
+from listener.calling import Caller
 from listener.delivery import echo
 from listener.settings import Destination, Receiver, Settings, Tls, load_settings
 from listener.spool import Spool
@@ -107,7 +108,7 @@ def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
     copied = [name for line in re.findall(r"^COPY (?!--)(.*)", text, re.M) for name in line.split()[:-1]]
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert all((REPOSITORY / name).exists() and f"!{name}" in allowed for name in copied)
-    assert {"listener", "inference", "training", "pyproject.toml", "constraints.txt"} <= set(copied)
+    assert {"listener", "inference", "training", "pyproject.toml", "requirements.lock"} <= set(copied)
 
 
 def test_the_image_runs_as_a_user_without_a_name_for_root() -> None:
@@ -133,7 +134,7 @@ def test_orthanc_with_these_settings_and_the_receiver_verify_each_other(
     try:
         assert pacs.post("/modalities/faintline/echo", {}) == {}
         back = Destination(name="orthanc", ae_title="ORTHANC", host="127.0.0.1", port=pacs.dicom_port)
-        assert echo(receiver.ae_title, back, timeout_seconds=10) is None
+        assert echo(Caller(receiver.ae_title, 10, Tls()), back) is None
     finally:
         pacs.stop()
 

@@ -33,6 +33,7 @@ EXAMPLES = {
     "certificate": '"/etc/faintline/faintline.pem"',
     "key": '"/etc/faintline/faintline.key"',
     "authority": '"/etc/faintline/hospital.pem"',
+    "syslog_authority": '"/etc/faintline/hospital.pem"',
     "name": '"pacs"',
     "ae_title": '"PACS"',
     "host": '"127.0.0.1"',

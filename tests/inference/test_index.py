@@ -1,3 +1,4 @@
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,3 +178,18 @@ def test_no_odd_or_broken_file_raises_and_each_is_accounted_for(real_data: Path)
     assert all(bool(instance.refusal) != bool(instance.frames) for instance in index.instances)
     reasons = {skipped.path.name: skipped.reason for skipped in index.skipped}
     assert reasons["DIRFILE"] == "a DICOMDIR"
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
+def test_a_file_that_the_machine_cannot_read_now_is_no_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = tmp_path / "slice.dcm"
+    path.write_bytes(bytes(200))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, "")
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(OSError, match=str(number)):
+        index_files([path])

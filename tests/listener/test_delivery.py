@@ -13,10 +13,11 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event, EventHandlerType
 
 from listener import settings
+from listener.calling import Caller
 from listener.delivery import Outcome, echo, groups, pause, send
 from listener.study import Delivery, DeliveryState
 
-TIMEOUT = 5.0
+CALLER = Caller("FAINTLINE", 5, settings.Tls())
 
 
 def delivery(
@@ -69,7 +70,7 @@ def peer(
 
 
 def attempt(result: Path, destination: settings.Destination) -> tuple[Outcome, str]:
-    (made,) = send([delivery(result)], result.parent, "FAINTLINE", destination, TIMEOUT)
+    (made,) = send([delivery(result)], result.parent, CALLER, destination)
     return made.outcome, made.remark
 
 
@@ -120,9 +121,8 @@ def test_a_refused_class_is_said_and_does_not_hold_the_others_back(result: Path)
         made = send(
             [delivery(result, ComprehensiveSRStorage), delivery(result)],
             result.parent,
-            "FAINTLINE",
+            CALLER,
             destination,
-            TIMEOUT,
         )
     assert [each.outcome for each in made] == [Outcome.REFUSED, Outcome.SENT]
     assert "Comprehensive SR" in made[0].remark
@@ -130,9 +130,7 @@ def test_a_refused_class_is_said_and_does_not_hold_the_others_back(result: Path)
 
 def test_a_peer_that_accepts_nothing_of_it_is_not_taken_for_one_that_is_down(result: Path) -> None:
     with peer(lambda _: 0x0000) as destination:
-        (made,) = send(
-            [delivery(result, ComprehensiveSRStorage)], result.parent, "FAINTLINE", destination, TIMEOUT
-        )
+        (made,) = send([delivery(result, ComprehensiveSRStorage)], result.parent, CALLER, destination)
     assert made.outcome is Outcome.REFUSED and "Comprehensive SR" in made.remark
 
 
@@ -147,8 +145,8 @@ def test_a_peer_that_aborts_is_tried_later(result: Path) -> None:
 
 def test_echo_says_what_is_wrong_or_nothing() -> None:
     with peer(lambda _: 0x0000) as destination:
-        assert echo("FAINTLINE", destination, TIMEOUT) is None
-    assert echo("FAINTLINE", destination, TIMEOUT) is not None
+        assert echo(CALLER, destination) is None
+    assert echo(CALLER, destination) is not None
 
 
 def test_the_pause_doubles_up_to_the_longest_and_attempts_never_end() -> None:
@@ -161,3 +159,11 @@ def test_one_study_and_destination_share_an_association() -> None:
     path = Path("1.dcm")
     made = [delivery(path, destination=name, key=key) for name in "ab" for key in ("1", "2") for _ in "xy"]
     assert [len(group) for group in groups(made).values()] == [2, 2, 2, 2]
+
+
+def test_a_result_that_cannot_be_read_does_not_hold_the_others_back(result: Path) -> None:
+    damaged = result.with_name("damaged.dcm")
+    damaged.write_bytes(b"no DICOM at all")
+    with peer(lambda _: 0x0000) as destination:
+        made = send([delivery(damaged), delivery(result)], result.parent, CALLER, destination)
+    assert [each.outcome for each in made] == [Outcome.LATER, Outcome.SENT]

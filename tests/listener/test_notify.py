@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 import http.server
+import itertools
 import json
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -207,3 +210,36 @@ def test_they_are_off_until_somebody_sets_them_and_the_secret_is_not_shown() -> 
     assert Settings().webhooks == () and Settings().hl7 == ()
     webhook = Webhook.model_validate({"name": "w", "url": "http://ris/", "secret": SECRET})
     assert SECRET not in repr(webhook)
+
+
+@contextmanager
+def dribbling() -> Iterator[int]:
+    """A port that takes what comes and answers a byte every tenth of a second, without end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                connection, _ = server.accept()
+                for byte in itertools.chain(b"HTTP/1.1 200 OK\r\nX: ", itertools.repeat(0x41)):
+                    connection.sendall(bytes((byte,)))
+                    time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.WEBHOOK, NoticeKind.HL7])
+def test_one_that_dribbles_its_answer_is_given_up_in_time(tmp_path: Path, kind: NoticeKind) -> None:
+    path = tmp_path / kind.value
+    path.write_bytes(body(kind))
+    with dribbling() as port:
+        began = time.monotonic()
+        if kind is NoticeKind.WEBHOOK:
+            url = f"http://127.0.0.1:{port}/"
+            webhook = Webhook.model_validate({"name": "ris", "url": url, "secret": SECRET})
+            attempt = post(delivery(path), path, webhook, 0.5)
+        else:
+            attempt = send_hl7(
+                delivery(path), path, HL7Receiver(name="ris", host="127.0.0.1", port=port), 0.5
+            )
+        assert attempt.outcome is Outcome.LATER and time.monotonic() - began < 5

@@ -1,7 +1,12 @@
 """One study's turn: what comes of it stands in the registry, and the same study gives the same objects."""
 
+import errno
+import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,6 +118,58 @@ def test_a_stale_turn_does_nothing(node: Node) -> None:
 
 
 def test_a_turn_that_hangs_takes_its_process_with_it() -> None:
-    code = "import time; from listener.screening import time_limit\nwith time_limit(0.1): time.sleep(60)"
-    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
-    assert done.returncode == TIME_LIMIT_EXIT_CODE
+    assert limited("import time; time.sleep(60)") == TIME_LIMIT_EXIT_CODE
+
+
+def test_a_turn_that_never_lets_go_of_the_interpreter_is_ended_by_the_kernel() -> None:
+    assert limited("sum(range(10**12))") == -signal.SIGALRM
+
+
+def limited(code: str) -> int:
+    """The exit status of a process that runs `code` under a time limit of a tenth of a second."""
+    script = f"from listener.screening import time_limit\nwith time_limit(0.1): {code}"
+    return subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode
+
+
+def test_a_full_disk_puts_a_study_off_until_there_is_room(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.receive(ct_slice())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        for _ in range(5):
+            study = node.turn()
+            assert study.state is StudyState.QUEUED and study.attempts == 0 and "No space" in study.reason
+    assert node.turn().state is StudyState.SCREENED
+
+
+def test_a_locked_registry_is_waited_for(node: Node) -> None:
+    node.receive(ct_slice())
+    with sqlite3.connect(node.settings.folder / "registry.sqlite", isolation_level=None) as other:
+        turn = threading.Thread(target=node.turn)
+        other.execute("BEGIN IMMEDIATE")
+        turn.start()
+        turn.join(2)
+        assert turn.is_alive()
+        other.execute("COMMIT")
+    turn.join(60)
+    assert node.study().state is StudyState.SCREENED and node.study().attempts == 1
+
+
+def test_a_poisoned_study_lets_the_next_one_go_first(node: Node) -> None:
+    poisoned, other = ct_slice(), ct_slice()
+    node.receive(poisoned, other)
+    uid = str(poisoned.StudyInstanceUID)
+    first, second = node.registry.studies.due(datetime.now(UTC))
+    assert first.study_instance_uid == uid
+    died = node.registry.studies.begin_screening(uid, first.revision, 3, datetime.now(UTC))
+    assert died is not None
+    node.screener(screening_turn(first).argument)  # as the queue does when the process has begun anew
+    assert [one.study_instance_uid for one in node.registry.studies.due(datetime.now(UTC))] == [
+        second.study_instance_uid
+    ]
+    assert node.registry.studies.in_state(StudyState.SCREENING) == []

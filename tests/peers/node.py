@@ -39,6 +39,9 @@ callers = [
 [worker]
 retry_seconds = 1
 
+[retention]
+disk_percent = 0
+
 [delivery]
 first_retry_seconds = 1
 longest_retry_seconds = 2
@@ -71,6 +74,7 @@ class Node:
     quiet_seconds: float = 1.5
     profile: str = ""
     more: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     _process: ExitStack = field(default_factory=ExitStack)
     _supervisor: "subprocess.Popen[bytes] | None" = None
@@ -98,7 +102,9 @@ class Node:
         first, others = "".join(destinations[:1]), "".join(destinations[1:])
         self.settings.write_text(content + first + self.profile + others + self.more)
         command = [FAINTLINE, "serve", "--settings", str(self.settings)]
-        self._supervisor = self._process.enter_context(running(command, self.log, self.folder))
+        self._supervisor = self._process.enter_context(
+            running(command, self.log, self.folder, self.environment)
+        )
         self.wait_until_answering()
         return self
 

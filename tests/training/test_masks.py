@@ -59,7 +59,7 @@ def test_a_mask_beside_the_bone_is_refused(tmp_path: Path) -> None:
 
 
 def _scaled(source: Path, target: Path) -> Path:
-    import SimpleITK as sitk  # noqa: N813, PLC0415
+    import SimpleITK as sitk  # noqa: N813
 
     sitk.WriteImage(sitk.Cast(sitk.ReadImage(str(source)), sitk.sitkFloat32) * 0.3, str(target))
     return target

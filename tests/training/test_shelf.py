@@ -22,7 +22,7 @@ from training.samples import Purpose
 
 def other_bundle(folder: Path, version: str, worse: bool = False) -> Path:
     """A copy of the shipped bundle under another version, or one whose grader calls nothing a fracture."""
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     folder.mkdir()
     card = json.loads((DEFAULT_BUNDLE / CARD).read_text())
@@ -65,7 +65,7 @@ def test_a_damaged_bundle_never_reaches_the_shelf(tmp_path: Path) -> None:
 
 
 def test_a_pickle_in_the_place_of_the_weights_is_named(tmp_path: Path) -> None:
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     bundle = tmp_path / "a"
     shutil.copytree(DEFAULT_BUNDLE, bundle)

@@ -111,12 +111,42 @@ def test_a_clock_set_back_by_a_day_delays_a_study_by_no_more_than_the_pause(regi
     assert len(registry.studies.quiet(QUIET, yesterday + QUIET)) == 1
 
 
+DAY = timedelta(days=1)
+
+
+def test_a_clock_set_forward_by_a_day_closes_no_study_early(registry: Registry) -> None:
+    record(registry, instance(1))
+    registry.waits.clock_was_set(DAY.total_seconds(), NOW + DAY)
+    assert registry.studies.quiet(QUIET, NOW + DAY + QUIET / 2) == []
+    assert len(registry.studies.quiet(QUIET, NOW + DAY + QUIET)) == 1
+
+
+def test_an_instance_that_came_after_the_clock_was_set_is_left_as_it_is(registry: Registry) -> None:
+    record(registry, instance(1, at=NOW + DAY))
+    registry.waits.clock_was_set(DAY.total_seconds(), NOW + DAY)
+    assert only(registry).last_received_at == NOW + DAY
+
+
+def test_a_clock_set_back_by_a_day_delays_no_turn(registry: Registry) -> None:
+    study = queued(registry)
+    registry.studies.requeue(study, "again", NOW + QUIET)
+    registry.waits.clock_was_set(-DAY.total_seconds(), NOW - DAY)
+    assert registry.studies.due(NOW - DAY) == []
+    assert len(registry.studies.due(NOW - DAY + QUIET)) == 1
+
+
+def test_a_clock_set_back_while_nobody_looked_delays_a_turn_by_the_longest_pause(registry: Registry) -> None:
+    registry.studies.requeue(queued(registry), "again", NOW + DAY)
+    registry.waits.limit(NOW + QUIET)
+    assert len(registry.studies.due(NOW + QUIET)) == 1
+
+
 def test_a_late_instance_opens_a_study_again_for_another_turn(registry: Registry) -> None:
     before = queued(registry)
     record(registry, instance(2))
     after = only(registry)
     assert after.state is StudyState.RECEIVING and after.revision == before.revision + 1
-    assert registry.studies.begin_screening("1.2", before.revision, 3) is None
+    assert registry.studies.begin_screening("1.2", before.revision, 3, NOW) is None
 
 
 def test_our_own_result_coming_back_opens_nothing(registry: Registry) -> None:
@@ -133,19 +163,39 @@ def test_a_study_of_nothing_but_our_own_results_shows_no_other_class(registry: R
 
 
 def test_a_turn_whose_process_dies_is_counted_and_the_study_is_parked_in_the_end(registry: Registry) -> None:
+    queued(registry)
+    for died in range(3):
+        (study,) = registry.studies.due(LATER)
+        assert registry.studies.begin_screening("1.2", study.revision, 3, LATER) is not None
+        assert registry.studies.begin_screening("1.2", study.revision, 3, LATER) is None
+        assert (only(registry).state is StudyState.PARKED) == (died == 2)
+    assert "3 times" in only(registry).reason
+
+
+def test_a_study_that_killed_its_process_goes_behind_those_that_wait(registry: Registry) -> None:
     study = queued(registry)
-    for _ in range(3):
-        assert registry.studies.begin_screening("1.2", study.revision, 3) is not None
-    assert registry.studies.begin_screening("1.2", study.revision, 3) is None
-    parked = only(registry)
-    assert parked.state is StudyState.PARKED and "3 times" in parked.reason
+    registry.studies.begin_screening("1.2", study.revision, 3, LATER)
+    assert registry.studies.begin_screening("1.2", study.revision, 3, LATER) is None
+    assert registry.studies.due(NOW) == []
+    again = only(registry)
+    assert again.state is StudyState.QUEUED and again.attempts == 1 and again.due_at == LATER
+
+
+def test_a_turn_that_failed_for_want_of_disk_is_not_counted(registry: Registry) -> None:
+    study = queued(registry)
+    for _ in range(5):
+        begun = registry.studies.begin_screening("1.2", study.revision, 3, LATER)
+        assert begun is not None
+        registry.studies.postpone(begun, "no space left", NOW)
+        study = only(registry)
+        assert study.state is StudyState.QUEUED and study.attempts == 0
 
 
 def test_a_failed_study_is_tried_again_later_and_parked_with_the_reason(registry: Registry) -> None:
     queued(registry)
     for attempt in range(1, 4):
         (study,) = registry.studies.due(LATER)
-        assert registry.studies.begin_screening("1.2", study.revision, 3) is not None
+        assert registry.studies.begin_screening("1.2", study.revision, 3, LATER) is not None
         registry.studies.screening_failed(study, "no memory", 3, LATER)
         assert (only(registry).state is StudyState.PARKED) == (attempt == 3)
     assert only(registry).reason == "no memory"

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import struct
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -61,6 +62,29 @@ def _stalled_data_sets(target: Target) -> None:
         wire.command(3, instance.command()).send(pdu(P_DATA, pdv(3, 0, instance.data_set()[:60])))
 
     _must_serve_beside(target, stall)
+
+
+@attack("resource exhaustion", "200 data sets that drip")
+def _dripping_data_sets(target: Target) -> None:
+    done, dripping = threading.Event(), list[Wire]()
+
+    def begin(wire: Wire) -> None:
+        wire.command(3, Instance().command())
+        dripping.append(wire)
+
+    def drip() -> None:
+        while not done.wait(0.5):
+            for wire in list(dripping):
+                with contextlib.suppress(OSError):
+                    wire.socket.sendall(pdu(P_DATA, pdv(3, 0, b"\0")))
+
+    dripper = threading.Thread(target=drip)
+    dripper.start()
+    try:
+        _must_serve_beside(target, begin)
+    finally:
+        done.set()
+        dripper.join()
 
 
 def _must_serve_beside(target: Target, behave: object) -> None:
