@@ -90,7 +90,7 @@ def _screen(settings: Settings, study_instance_uid: str, bundle: Bundle, target:
     except Exception as error:  # noqa: BLE001  (the edge of one study; its message may quote header values)
         found = {"not_screened": f"{type(error).__name__} while screening", "findings": []}
     _keep(target, found)
-    Audit(settings.audit_folder, settings.syslog).record(
+    Audit(settings.audit_folder, settings.audit).record(
         AuditEvent(ACCESSED, SUCCESS, "shadow", "", "study screened by the shadow", (study_instance_uid,))
     )
     log.info("shadow screened", study_instance_uid=study_instance_uid, failed=found.get("not_screened"))

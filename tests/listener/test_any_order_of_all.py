@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ct_slices import ct_slice
+from ct_slices import ct_slice, fill
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -136,7 +136,7 @@ class Hospital(RuleBasedStateMachine):
         context = Context(instance.sop_class, wire.EXPLICIT)
         with Reception(request, context, 1 << 30, self._spool, self) as reception:
             content = memoryview(instance.data_set())
-            reception.write(content[: int(len(content) * share)])
+            fill(reception, content[: int(len(content) * share)])
             return reception.finish().status if share == 1 else None
 
     @rule(study=st.sampled_from(("1.2.1", "1.2.2")), number=st.integers(1, 4), end=st.booleans())

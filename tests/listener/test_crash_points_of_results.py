@@ -73,7 +73,7 @@ class Node:
     def receive(self) -> None:
         prepare_databases(self.settings)
         header, stored = store(Spool(self.settings.spool), ct_slice())
-        note = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC))
+        note = ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
         self.registry.arrivals.record([note])
         close_quiet_studies(self.registry, quiet_seconds=0)
 

@@ -38,7 +38,7 @@ class Node:
     def receive(self, study: str, at: datetime = OLD) -> None:
         for number in (1, 2):
             header, stored = store(self.spool, ct_slice(study=study, sop=f"{study}.{number}"))
-            note = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, at)
+            note = ReceivedInstance(header, stored.name, EXPLICIT, at)
             self.registry.arrivals.record([note])
 
     def finish(self, study: str) -> None:
@@ -117,7 +117,7 @@ def still_carried(node: Node) -> None:
 def more_arrived(node: Node) -> None:
     node.done("1.1")
     header, stored = store(node.spool, ct_slice(study="1.1"))
-    node.registry.arrivals.record([ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, OLD)])
+    node.registry.arrivals.record([ReceivedInstance(header, stored.name, EXPLICIT, OLD)])
 
 
 @pytest.mark.parametrize(

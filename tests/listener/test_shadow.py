@@ -39,7 +39,7 @@ class Node:
 
     def receive(self) -> str:
         header, stored = store(Spool(self.settings.spool), ct_slice())
-        received = ReceivedInstance(header, stored.name, stored.sha256, EXPLICIT, datetime.now(UTC))
+        received = ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
         self.registry.arrivals.record([received])
         close_quiet_studies(self.registry, quiet_seconds=0)
         return header.study_instance_uid
