@@ -4,8 +4,8 @@ A hidden Markov model over (point, level): points along one spine are consecutiv
 direction of each step follow the geometry of real spines; the network's level scores name them. Points that
 fit no chain (pelvis, femur, skull) are left out, and a point may be missing where the step is long enough.
 
-Some spines have a thirteenth thoracic or a sixth lumbar vertebra, which have no name here. They are weighed
-against the usual numberings: where one of them is likely, no usual numbering is certain.
+Some spines have a thirteenth thoracic or a sixth lumbar vertebra, which have no name here, and some have one
+fewer. They are weighed against the usual numberings: where one of them is likely, no usual one is certain.
 """
 
 import json
@@ -40,6 +40,9 @@ LEVEL_DOUBT: Final = 0.2
 
 EXTRA_VERTEBRAE: Final = (("T12", 0.01), ("L5", 0.04))
 """After which level a spine may have one more, and how many spines do (T13; L6, or a lumbar S1)."""
+
+MISSING_VERTEBRAE: Final = (("T12", 0.02), ("L5", 0.05))
+"""Which level a spine may lack, and how many spines do (eleven ribs; four lumbar vertebrae)."""
 
 UNNAMED: Final = len(LEVELS)
 """Stands for the level of such a vertebra."""
@@ -97,9 +100,9 @@ def number_chain(peaks: list[Peak], threshold: float, temperature: float) -> Cha
         unknown = tuple(int(level) for level in np.clip(steps, 0, len(LEVELS) - 1))
         return Chain(chosen, unknown, 0.0, tuple(float(LEVELS[n] in GRADED_LEVELS) for n in unknown))
     numberings, prior = _numberings(steps)
-    scores = np.array([_score(chosen, named) for named in numberings]).T
+    scores = np.array([_score(chosen, named, np.diff(steps)) for named in numberings]).T
     posterior = softmax(scores / temperature + np.log(prior), axis=1).mean(axis=0)
-    usual = [number for number, named in enumerate(numberings) if (named != UNNAMED).all()]
+    usual = np.flatnonzero(prior == 1)
     best = max(usual, key=lambda number: float(posterior[number]))
     levels = tuple(int(level) for level in numberings[best])
     is_graded = np.array([*(level in GRADED_LEVELS for level in LEVELS), True])
@@ -161,9 +164,10 @@ def _consecutive(levels: list[int]) -> NDArray[np.int64]:
 
 
 def _numberings(levels: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], Array]:
-    """All shifts of a chain's levels within C1 to S1, each also with one vertebra more; and their priors.
+    """All shifts of a chain's levels within C1 to S1, each also with a vertebra more or fewer; their priors.
 
-    A vertebra more is ``UNNAMED``; those above it are named one lower than without it.
+    A vertebra more is ``UNNAMED``; those above it are named one lower than without it. Where a vertebra is
+    lacking, those below are named one lower. The usual numberings come first, with a prior of 1.
     """
     shifted = [levels + shift for shift in range(-int(levels.min()), len(LEVELS) - int(levels.max()))]
     found, prior = list(shifted), [1.0] * len(shifted)
@@ -173,18 +177,24 @@ def _numberings(levels: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], Arr
             if named[0] < extra < named[-1] and extra in named:
                 found.append(np.where(named == extra, UNNAMED, named + (named < extra)))
                 prior.append(share)
+    for lacking, share in MISSING_VERTEBRAE:
+        level = LEVELS.index(lacking)
+        for named in shifted:
+            if named[0] < level <= named[-1] < len(LEVELS) - 1 and level in named:
+                found.append(named + (named >= level))
+                prior.append(share)
     return found, np.array(prior)
 
 
-def _score(chain: tuple[Peak, ...], named: NDArray[np.int64]) -> Array:
-    """Log-score of one numbering, by look: level scores, and the steps between named neighbours."""
+def _score(chain: tuple[Peak, ...], named: NDArray[np.int64], spans: NDArray[np.int64]) -> Array:
+    """Log-score of one numbering, by look: level scores, and the steps, which span so many vertebrae."""
     known = named != UNNAMED
     logs = np.array([_level_log(peak) for peak in chain])
     ignorance = (~known).sum() * np.log(1 / len(LEVELS))
     score = logs[known, :, named[known]].sum(axis=0) + ignorance
-    for upper, lower, start, end in zip(chain, chain[1:], named, named[1:], strict=False):
+    for upper, lower, start, end, span in zip(chain, chain[1:], named, named[1:], spans, strict=False):
         if UNNAMED not in (start, end):
-            score = score + _step_log(upper, lower, int(end - start))[start]
+            score = score + _step_log(upper, lower, int(span))[start]
         else:
             # Its neighbours are as far away as those of the level beside it.
             beside = min(int(start if end == UNNAMED else end), len(LEVELS) - 2)

@@ -114,6 +114,22 @@ def test_one_vertebra_more_than_usual_leaves_the_numbering_unknown(first: str, a
     assert min(chain.graded[:-1]) > 0.9
 
 
+@pytest.mark.parametrize(("lacking", "most"), [("T12", 0.5), ("L5", 0.85)])
+def test_one_vertebra_fewer_than_usual_casts_doubt_on_the_numbering(lacking: str, most: float) -> None:
+    """Ribs name the upper vertebrae, the sacrum the lower ones, and there is one too few in between.
+
+    Where the sacrum alone contradicts nine ribbed or lumbar vertebrae, the usual numbering stays likelier.
+    """
+    gone = LEVELS.index(lacking)
+    peaks = spine(14, 24, np.random.default_rng(0), 0.0)
+    step = np.array([0.0, 0.0, spacing_mm()[gone - 1]])
+    above = [Peak(peak.centre_mm - step, peak.score, peak.level_log) for peak in peaks[: gone - 14]]
+    chain = number_chain([*above, *peaks[gone - 14 + 1 :]], 0.3, 2.0)
+    assert chain is not None
+    assert len(chain.peaks) == 10
+    assert chain.confidence < most
+
+
 def test_a_usual_spine_is_not_doubted_for_rare_ones() -> None:
     chain = number_chain(spine(15, 24, np.random.default_rng(0), 0.05), 0.3, 2.0)
     assert chain is not None
