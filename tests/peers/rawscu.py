@@ -27,7 +27,8 @@ class Message:
 def association(address: Address, sop_class_uid: str, transfer_syntax_uid: str) -> Iterator[Association]:
     """An association with one context, whatever its outcome; aborted on the way out if it still stands."""
     ae = AE(ae_title=address.calling)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 30
+    ae.acse_timeout = ae.dimse_timeout = 30
+    ae.network_timeout = 300  # one that waits for another study must not hang up on a busy machine
     ae.add_requested_context(sop_class_uid, transfer_syntax_uid)
     made = ae.associate("127.0.0.1", address.port, ae_title=address.called)
     try:
