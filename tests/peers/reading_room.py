@@ -1,10 +1,13 @@
 """What a radiologist does in OHIF, step by step: open a study, open a series, take over its measurements."""
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from peers.browser import Window
 from playwright.sync_api import Locator, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 YES = "[data-cy=yes-hydrate-btn]"
 MEASUREMENTS = "[data-cy=trackedMeasurements-btn]"
@@ -12,6 +15,8 @@ SEGMENTS = "[data-cy=panelSegmentation-btn]"
 ROW = "[data-cy=data-row]"
 THUMBNAILS = "[data-cy=study-browser-thumbnail], [data-cy=study-browser-thumbnail-no-image]"
 PANE = "[data-cy=viewport-pane]"
+
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,19 @@ class ReadingRoom:
         return self
 
     def words_of_segment(self, label: str) -> str:
-        """Go to a segment; what OHIF says of it where the mouse rests on its name."""
+        """Go to a segment; what OHIF says of it where the mouse rests on its name.
+
+        OHIF counts the voxels in the background and says nothing before; then the mouse must come anew.
+        """
         name = self.window.page.get_by_text(label, exact=True).first
-        name.click()
-        name.hover()
         told = self.window.page.get_by_text("Voxel Count").first
+        name.click()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not told.is_visible() and time.monotonic() < deadline:
+            self.window.page.mouse.move(0, 0)
+            name.hover()
+            with suppress(NotInTime):
+                told.wait_for(state="visible", timeout=2000)
         expect(told).to_be_visible()
         return self.text()
 
