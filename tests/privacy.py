@@ -18,7 +18,7 @@ PATIENTS = re.compile(
 WRITTEN_BY_NODES = re.compile(r"node\.log|audit\.log|.*\.sqlite(-wal)?")
 """Logs of PACS and senders name patients, and so do results: that is their purpose."""
 LIBRARIES = re.compile(r"^[A-Z]+ +(pydicom|pynetdicom)\b.*$", re.M)
-"""Lines of libraries, which quote values. A sender of the tests logs them; nodes are judged by their own logs."""
+"""Lines of libraries, which quote values. A test's sender logs them; nodes are judged by their own logs."""
 
 
 def patients_in(content: bytes) -> list[str]:
