@@ -5,6 +5,7 @@ reads nothing: here a connection is cut that lasts longer than its messages coul
 """
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import structlog
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
@@ -23,8 +25,14 @@ from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.settings import Destination, Settings, Tls
 from listener.spool import IMPLEMENTATION_VERSION_NAME
 
+log = structlog.get_logger()
+
 SLOWEST_BYTES_PER_SECOND = 1 << 14
 """A line that takes less is given up, and tried again later."""
+GRACE_SECONDS = 20.0
+"""pynetdicom can lose a connection's end: a call that goes on for so long after it was cut never ends."""
+NEVER_ENDED_EXIT_CODE = 76
+"""Of a process that gave itself up over such a call; it is started again, and what is due is sent again."""
 _SYNTAXES = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN]
 
 
@@ -128,10 +136,16 @@ def _cut_after(seconds: float) -> Iterator[EventHandlerType]:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
+    def give_up() -> None:
+        log.error("a call does not end though it was cut, giving this process up", seconds=seconds)
+        os._exit(NEVER_ENDED_EXIT_CODE)
+
+    timers = [threading.Timer(seconds, cut), threading.Timer(seconds + GRACE_SECONDS, give_up)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
     try:
         yield evt.EVT_CONN_OPEN, opened
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()

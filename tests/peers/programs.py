@@ -1,13 +1,14 @@
 """Real programs as peers: found or skipped, started on free ports, waited for, ended, and nothing else."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,11 +35,16 @@ def find_program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port on loopback that nobody listens on now.
+
+    It lies below those that the kernel gives to callers (ip(7), ip_local_port_range): a server that is down
+    for a while must find its port free again, and a caller at its door must not be given it and call itself.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def port_answers(port: int) -> bool:
