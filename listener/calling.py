@@ -136,16 +136,17 @@ def _cut_after(seconds: float) -> Iterator[EventHandlerType]:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def give_up() -> None:
-        log.error("a call does not end though it was cut, giving this process up", seconds=seconds)
-        os._exit(NEVER_ENDED_EXIT_CODE)
+    def watch() -> None:
+        if over.wait(seconds):
+            return
+        cut()
+        if not over.wait(GRACE_SECONDS):
+            log.error("a call does not end though it was cut, giving this process up", seconds=seconds)
+            os._exit(NEVER_ENDED_EXIT_CODE)
 
-    timers = [threading.Timer(seconds, cut), threading.Timer(seconds + GRACE_SECONDS, give_up)]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
+    over = threading.Event()
+    threading.Thread(target=watch, name="call limit", daemon=True).start()
     try:
         yield evt.EVT_CONN_OPEN, opened
     finally:
-        for timer in timers:
-            timer.cancel()
+        over.set()
