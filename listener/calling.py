@@ -5,7 +5,6 @@ reads nothing: here a connection is cut that lasts longer than its messages coul
 """
 
 import contextlib
-import os
 import socket
 import ssl
 import threading
@@ -13,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import structlog
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
 
+from listener.answered import end_waits_with
 from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from listener.errors import CannotCall
 from listener.gate.tls import client_context
@@ -25,14 +24,8 @@ from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.settings import Destination, Settings, Tls
 from listener.spool import IMPLEMENTATION_VERSION_NAME
 
-log = structlog.get_logger()
-
 SLOWEST_BYTES_PER_SECOND = 1 << 14
 """A line that takes less is given up, and tried again later."""
-GRACE_SECONDS = 20.0
-"""pynetdicom can lose a connection's end: a call that goes on for so long after it was cut never ends."""
-NEVER_ENDED_EXIT_CODE = 76
-"""Of a process that gave itself up over such a call; it is started again, and what is due is sent again."""
 _SYNTAXES = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN]
 
 
@@ -130,23 +123,17 @@ def _cut_after(seconds: float) -> Iterator[EventHandlerType]:
     def opened(event: Event) -> None:
         assert event.assoc.dul.socket is not None and event.assoc.dul.socket.socket is not None
         connections.append(event.assoc.dul.socket.socket)
+        end_waits_with(event.assoc)
 
     def cut() -> None:
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def watch() -> None:
-        if over.wait(seconds):
-            return
-        cut()
-        if not over.wait(GRACE_SECONDS):
-            log.error("a call does not end though it was cut, giving this process up", seconds=seconds)
-            os._exit(NEVER_ENDED_EXIT_CODE)
-
-    over = threading.Event()
-    threading.Thread(target=watch, name="call limit", daemon=True).start()
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
     try:
         yield evt.EVT_CONN_OPEN, opened
     finally:
-        over.set()
+        timer.cancel()
