@@ -16,10 +16,10 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
 
-from listener.answered import end_waits_with
 from listener.contexts import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from listener.errors import CannotCall
 from listener.gate.tls import client_context
+from listener.requestor import serve_nobody_in
 from listener.results.identity import IMPLEMENTATION_CLASS_UID
 from listener.settings import Destination, Settings, Tls
 from listener.spool import IMPLEMENTATION_VERSION_NAME
@@ -123,7 +123,7 @@ def _cut_after(seconds: float) -> Iterator[EventHandlerType]:
     def opened(event: Event) -> None:
         assert event.assoc.dul.socket is not None and event.assoc.dul.socket.socket is not None
         connections.append(event.assoc.dul.socket.socket)
-        end_waits_with(event.assoc)
+        serve_nobody_in(event.assoc)
 
     def cut() -> None:
         for connection in connections:
