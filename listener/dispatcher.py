@@ -146,7 +146,8 @@ class Chores:
     def read_answers(self) -> None:
         """Look for radiologists' verdicts in documents that came back."""
         for study_instance_uid, name, received_at in self._registry.answers.unread(SR_CLASSES):
-            found = verdicts_in(self._settings, study_instance_uid, name, received_at)
+            versions = self._registry.deliveries.versions(study_instance_uid)
+            found = verdicts_in(self._settings, study_instance_uid, name, received_at, versions)
             self._registry.answers.note(study_instance_uid, name, found)
             log.info("document read", study_instance_uid=study_instance_uid, verdicts=len(found))
 
