@@ -28,9 +28,6 @@ from listener.settings import Settings
 from listener.spool import Spool
 from listener.verdicts import Verdict
 
-SR_CLASSES: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.88.{last}" for last in (11, 22, 33, 34))
-"""Basic Text, Enhanced, Comprehensive and Comprehensive 3D SR."""
-
 ENGLISH: Final = read_catalogue()
 NEAR_MM: Final = 20.0
 """How far a reader's region may lie from the body that it speaks of: less than to the next body."""
