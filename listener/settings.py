@@ -123,8 +123,8 @@ class Retention(_Section):
     """A study that is done is removed so many days after its last image came; 0 keeps it for as long as there
     is room."""
     disk_percent: float = Field(default=90, ge=0, le=100)
-    """When the disk is fuller than this, the oldest studies that are done are removed, an hour after their last
-    image at the earliest; 0 never does that, and what arrives is refused once the disk is full."""
+    """When the disk is fuller than this, the oldest studies that are done are removed, an hour after their
+    last image at the earliest; 0 never does that, and a full disk refuses what arrives."""
 
 
 class Report(_Section):
