@@ -20,6 +20,8 @@ from listener.delivery import Attempt, Outcome, send
 from listener.settings import Destination, Tls
 from listener.study import Delivery, DeliveryState
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_SECONDS = 20.0
 SOON_S = 8.0
 """Far less than the time limit: what has ended is not waited for."""

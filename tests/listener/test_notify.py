@@ -228,6 +228,7 @@ def dribbling() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_webhook_whose_name_is_looked_up_for_too_long_is_given_up_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from listener.pulse import Pulse
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """\
 import ctypes, sys, time
 from pathlib import Path
