@@ -9,7 +9,7 @@ import SimpleITK as sitk  # noqa: N813
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.bundle import Bundle, load_bundle
+from inference.bundle import Bundle
 from inference.card import GradeCalibration
 from inference.crops import CROP
 from inference.findings import Grade, VertebraFinding
@@ -19,11 +19,6 @@ from inference.volume import Volume
 from training.phantom import SceneKind, SceneOptions, draw_scene, grid_over, render
 
 IDENTITY = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.05)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return load_bundle()
 
 
 @given(st.tuples(*[st.floats(-20, 20)] * 3), st.floats(0, 1), st.tuples(*[st.floats(-5, 5)] * 3))

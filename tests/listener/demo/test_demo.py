@@ -4,13 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from peers.programs import wait_until
 
 COMMAND = [sys.executable, "-m", "listener.cli", "demo", "--folder"]
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
 
 
 @pytest.mark.slow
@@ -25,23 +29,14 @@ def test_the_demo_brings_report_and_picture_back_and_flags_the_severe_fractures(
 def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     demo = subprocess.Popen([*COMMAND, str(tmp_path / "demo")], stdout=subprocess.DEVNULL)
     try:
-        children = wait_for_children(demo.pid, 3)
+        wait_until(lambda: len(children_of(demo)) >= 3, "the demo starts its processes", 60)
+        children = children_of(demo)
         os.kill(demo.pid, signal.SIGKILL)
     finally:
         demo.kill()
         demo.wait()
     gone, alive = psutil.wait_procs(children, timeout=20)
     assert alive == [] and len(gone) == len(children)
-
-
-def wait_for_children(pid: int, count: int) -> list[psutil.Process]:
-    deadline = time.monotonic() + 60
-    while True:
-        children = psutil.Process(pid).children(recursive=True)
-        if len(children) >= count:
-            return children
-        assert time.monotonic() < deadline, "the demo started no processes"
-        time.sleep(0.05)
 
 
 def test_a_folder_that_is_not_the_demos_is_not_emptied(tmp_path: Path) -> None:
