@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from peers import wire
 from peers.programs import free_port
+from peers.provider import providing
 from pydicom.uid import CTImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
@@ -59,9 +60,7 @@ class Pacs:
         application = AE("PACS")
         application.add_supported_context(CTImageStorage)
         handlers: list[EventHandlerType] = [(evt.EVT_C_STORE, self._store)]
-        server = application.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
-        assert server is not None
-        self._running.callback(server.shutdown)
+        self._running.enter_context(providing(application, handlers, self.port))
         self.is_up = True
 
     def down(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ct_slices import ct_slice
 from peers.programs import free_port
+from peers.provider import providing
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from pynetdicom import AE, evt
@@ -103,12 +104,8 @@ class Pacs:
         handlers: list[EventHandlerType] = [
             (evt.EVT_C_STORE, self.store), (evt.EVT_N_ACTION, self.action), (evt.EVT_C_FIND, self.find),
         ]  # fmt: skip
-        server = application.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-        assert server is not None
-        try:
+        with providing(application, handlers, port):
             yield
-        finally:
-            server.shutdown()
 
 
 class Outbox:
