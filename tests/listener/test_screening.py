@@ -2,10 +2,7 @@
 
 import errno
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +13,6 @@ from pydicom import dcmread
 from screening_node import ScreeningNode
 
 from inference.bundle import Bundle
-from listener.screening import TIME_LIMIT_EXIT_CODE
 from listener.study import StudyState
 from listener.turns import screening_turn
 
@@ -77,20 +73,6 @@ def test_a_stale_turn_does_nothing(node: ScreeningNode) -> None:
     node.registry.studies.requeue(node.study(), "again", datetime.now(UTC))
     node.screener(stale)
     assert node.study().state is StudyState.QUEUED and node.study().attempts == 0
-
-
-def test_a_turn_that_hangs_takes_its_process_with_it() -> None:
-    assert limited("import time; time.sleep(60)") == TIME_LIMIT_EXIT_CODE
-
-
-def test_a_turn_that_never_lets_go_of_the_interpreter_is_ended_by_the_kernel() -> None:
-    assert limited("sum(range(10**12))") == -signal.SIGALRM
-
-
-def limited(code: str) -> int:
-    """The exit status of a process that runs `code` under a time limit of a tenth of a second."""
-    script = f"from listener.screening import time_limit\nwith time_limit(0.1): {code}"
-    return subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode
 
 
 def test_a_full_disk_puts_a_study_off_until_there_is_room(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def test_a_wrong_verdict_is_named_by_its_line(tmp_path: Path, line: str, said: s
 
 def _write_report(folder: Path, flag: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    document = study_of("three flagged").document()
+    document = deepcopy(study_of("three flagged").document())
     document.VerificationFlag = flag
     document.save_as(folder / "report.dcm", enforce_file_format=True)
     for number, header in enumerate(ct_headers()):
