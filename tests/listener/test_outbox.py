@@ -20,6 +20,7 @@ from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 
+from listener import confirmation
 from listener import settings as configuration
 from listener.commitment import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
 from listener.confirmation import STUDY_ROOT_FIND
@@ -237,7 +238,10 @@ def test_one_that_lost_what_it_took_is_sent_it_again(tmp_path: Path, port: int) 
     assert outbox.states() == ["found", "found"] and sorted(pacs.stored.values()) == [1, 1]
 
 
-def test_one_that_never_reports_is_queried_in_the_end(tmp_path: Path, port: int) -> None:
+def test_one_that_never_reports_is_queried_in_the_end(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirmation, "SAME_ASSOCIATION_SECONDS", 0.1)
     outbox, pacs = Outbox(tmp_path, port), Pacs(commits="never", can_find=True)
     with pacs.listening(port):
         outbox.run(hours=0.2)
