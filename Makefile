@@ -4,12 +4,14 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 FUZZ_SECONDS ?= 600
+RUN ?= runs/default
+VERSION ?= 0.0.0
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := TORCH_INDEX=$(TORCH_INDEX) sh deploy/install.sh $(BIN)/python --editable
 LOCKS := constraints.txt requirements.lock requirements-test.lock requirements-cpu.lock requirements-cuda.lock
 
-.PHONY: demo test test-quick check format lint types contracts torture bench lock peers clean
+.PHONY: demo test test-quick check format lint types contracts torture bench bundle lock peers clean
 
 demo: $(VENV)/installed
 	$(BIN)/faintline demo
@@ -34,6 +36,14 @@ torture: $(VENV)/installed-test peers
 
 bench: $(VENV)/installed-test peers
 	$(BIN)/python tests/bench/receiving.py 5
+
+# The shipped bundle from nothing (hours); stopped, it goes on where it was.
+bundle: $(VENV)/installed-test
+	$(BIN)/faintline-train draw --run $(RUN)
+	$(BIN)/faintline-train fit localiser --run $(RUN)
+	$(BIN)/faintline-train fit grader --run $(RUN)
+	$(BIN)/faintline-train evaluate --run $(RUN)
+	$(BIN)/faintline-train export --run $(RUN) --to inference/bundles/default --version $(VERSION) --replace
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff format

@@ -40,6 +40,9 @@ Array = NDArray[np.float64]
 SIXTH_LUMBAR_SHARE = 0.04
 """How many torsos have an L6; of people some one in twenty-five has a transitional vertebra of that kind."""
 
+THIRTEENTH_THORACIC_SHARE = 0.02
+"""How many torsos have a thirteenth vertebra with ribs: of people about one in a hundred."""
+
 MARGIN_MM = 4.0
 """A vertebra is a sample only where the scan reaches so far beyond its six points."""
 
@@ -83,7 +86,11 @@ def draw_torso(voxel_mm: float, rng: np.random.Generator) -> Torso:
     """Draw one scene and render it on the localiser's grid."""
     kinds = (SceneKind.TORSO, SceneKind.HEAD, SceneKind.LEGS)
     kind = kinds[rng.choice(3, p=[0.9, 0.06, 0.04])]
-    options = SceneOptions(kind=kind, sixth_lumbar_share=SIXTH_LUMBAR_SHARE)
+    options = SceneOptions(
+        kind=kind,
+        thirteenth_thoracic_share=THIRTEENTH_THORACIC_SHARE,
+        sixth_lumbar_share=SIXTH_LUMBAR_SHARE,
+    )
     scene = _sometimes_denser(draw_scene(options, rng), rng)
     acquisition = draw_acquisition(rng)
     # At this voxel size most of the noise and of the point spread is averaged away.

@@ -22,8 +22,10 @@ MOST_KYPHOSIS_RAD = np.radians(22)
 """What all collapses together add at most; people with more of them lie propped up."""
 SACRAL_SLOPE_RAD = np.radians(38)
 """Tilt of S1's end plate in the source mesh."""
-L6 = "L6"
-"""A sixth lumbar vertebra: no network names it."""
+LIKE = {"T13": "T12", "L6": "L5", "S1": "L5"}
+"""Whose arch these have. T13, with ribs, and L6 are one vertebra more than usual: no network names them."""
+BELOW = {"T13": "L1", "L6": "S1"}
+"""Which level such a vertebra lies above."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,12 +84,12 @@ def draw_column(
     wanted: dict[str, float],
     variants: dict[str, Variant],
     step_scale: Sequence[float],
-    sixth_lumbar: bool = False,
+    more: str | None = None,
 ) -> tuple[Placed, ...]:
     """Draw the spine; ``wanted`` gives the raw loss of the levels that collapse.
 
-    ``step_scale`` multiplies the distance of each body to the next one below; ``sixth_lumbar`` puts one more
-    vertebra, L6, between L5 and the sacrum.
+    ``step_scale`` multiplies the distance of each body to the next one below; ``more`` names a vertebra that
+    lies in this spine beside the usual ones (T13 or L6).
     """
     steps = draw_steps(streams.geometry, curvature=float(streams.geometry.uniform(0.7, 1.25)))
     stature = float(np.clip(np.linalg.norm(steps[7:23], axis=1).mean() / 28.1, 0.82, 1.18))
@@ -95,17 +97,18 @@ def draw_column(
     build = draw_build(stature, streams.shape)
     bodies = _draw_bodies(build, streams, wanted, variants)
     names = list(LEVELS)
-    if sixth_lumbar:
-        names.insert(-1, L6)
-        bodies.insert(-1, draw_body("L5", build, PLAIN, streams.extra))
-        steps = np.insert(steps, -1, steps[-2] * streams.extra.uniform(0.93, 1.0), axis=0)
+    if more:
+        place = LEVELS.index(BELOW[more])
+        names.insert(place, more)
+        bodies.insert(place, draw_body(LIKE[more], build, PLAIN, streams.extra))
+        steps = np.insert(steps, place - 1, steps[place - 2] * streams.extra.uniform(0.95, 1.03), axis=0)
     lost, wedge = _lost_height(names, bodies, wanted)
     centres = _stack(steps, lost, wedge)
     axes = _orient(names, centres, streams.geometry)
     levels = shapes().levels.astype(int)
     placed = []
     for i, level in enumerate(names):
-        candidates = np.flatnonzero(levels == min(i, 23))
+        candidates = np.flatnonzero(levels == LEVELS.index(LIKE.get(level, level)))
         arch = int(streams.shape.choice(candidates))
         mirrored = bool(streams.shape.random() < 0.5)
         own = (bodies[i], arch, stature, mirrored, level in wanted, variants.get(level))

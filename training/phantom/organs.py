@@ -148,7 +148,7 @@ def paint_pelvis(lattice: Lattice, trunk: Trunk) -> None:
     if lattice.z[0] > trunk.height_at(25):
         return
     o = trunk.organs
-    s1 = trunk.height_at(24)
+    s1 = trunk.sacrum_height()
     region = lattice.region((s1 - 130, s1 + 10), (-60, 60), (-90, 30))
     if region[0].start < region[0].stop and region[2].start < region[2].stop:
         paint_ellipsoid(lattice, (0, -20, s1 - 70), (55, 62, 70), FAT_HU + 10)

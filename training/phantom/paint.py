@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
 UNNAMED = 255
-"""Level of a vertebra that is none of ``LEVELS`` (L6): to be found, not to be named."""
+"""Level of a vertebra that is none of ``LEVELS`` (T13, L6): to be found, not to be named."""
 
 BODY_REACH_MM = (1.45, 1.45, 24.0)
 """Half extent of a body's box: in half widths, half depths, mm."""
@@ -145,7 +145,7 @@ def _paint(hu: Array32, scene: Scene, grid: Grid) -> None:
 
 
 def body_mask(scene: Scene, grid: Grid) -> NDArray[np.uint8]:
-    """0, or 1 + the index in ``LEVELS`` of the vertebral body at each voxel (C1, C2: a ball); L6 is 255."""
+    """0, or 1 + the index in ``LEVELS`` of the body at each voxel (C1, C2: a ball); T13 and L6 are 255."""
     mask = np.zeros(grid.shape, np.uint8)
     for vertebra in scene.vertebrae:
         box = _body_box(grid, vertebra)

@@ -1,4 +1,4 @@
-"""A trunk and its vertebrae in; twelve pairs of ribs and the sternum painted on a grid."""
+"""A trunk and its vertebrae in; twelve pairs of ribs, or thirteen, and the sternum painted on a grid."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ T1 = LEVELS.index("T1")
 
 
 def rib(trunk: Trunk, number: int, side: int, placed: Placed) -> Tube:
-    """Rib ``number`` (1-12) of one side, from its joint with the vertebra round the cage."""
+    """Rib ``number`` (1-13) of one side, from its joint with the vertebra round the cage."""
     scale = trunk.cage
     height = trunk.height_at(T1 + number - 1.45)
     width_at_joint = placed.body.half_width_mm if placed.body else 14.0
@@ -28,6 +28,8 @@ def rib(trunk: Trunk, number: int, side: int, placed: Placed) -> Tube:
     level = T1 + number - 1.2 + 0 * turn
     # Ribs fall towards the front; the fall sets at which level the cage's width is read, so go round twice.
     steep = np.interp(number, [1, 3, 7, 10, 12], [34, 62, 92, 98, 120]) * trunk.rib_tilt
+    if number > 10:
+        steep *= trunk.last_ribs_fall
     fall = steep * (turn / np.pi) ** 1.1 * np.interp(number, [1, 7, 12], [1.0, 1.0, 1.5])
     level = trunk.level_at(height - fall)
     half_width, half_depth = trunk.cage_at(level)
@@ -41,15 +43,16 @@ def rib(trunk: Trunk, number: int, side: int, placed: Placed) -> Tube:
     points = np.stack([x + u, y + v, z], axis=1)[keep]
     radii = np.full(len(points), 5.4 * scale)
     radii[0] = 6.0
-    if number == 12:
+    if number > 11:
         radii *= 0.8
     return Tube(points, radii, 650.0, 1.1, 130.0)
 
 
 def paint_ribs(hu: Array32, trunk: Trunk, vertebrae: tuple[Placed, ...], grid: Grid) -> None:
-    """Twelve pairs of ribs with their cartilage, and the sternum."""
+    """Twelve pairs of ribs with their cartilage, thirteen where there is a T13, and the sternum."""
     ends: dict[int, list[Array]] = {-1: [], 1: []}
-    for number in range(1, 13):
+    pairs = 13 if any(vertebra.level == "T13" for vertebra in vertebrae) else 12
+    for number in range(1, pairs + 1):
         for side in (-1, 1):
             tube = rib(trunk, number, side, vertebrae[T1 + number - 1])
             paint_tube(hu, grid, tube)

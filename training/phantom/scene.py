@@ -46,6 +46,7 @@ class SceneOptions:
     fracture_share : share of the graded vertebrae for which a collapse is drawn, the same at every level
     band_shares : how the drawn collapses spread over `LOSS_BANDS` (sub-threshold, grade 1, 2, 3)
     look_alike_share : share of the vertebrae that carry a look-alike
+    thirteenth_thoracic_share : how likely a vertebra with ribs, T13, lies between T12 and L1
     sixth_lumbar_share : how likely a sixth lumbar vertebra, L6, lies between L5 and the sacrum
     wanted_loss : raw loss of named levels, beside the drawn ones: ``(("L1", 0.45), …)``
     """
@@ -55,6 +56,7 @@ class SceneOptions:
     fracture_share: float = 0.42
     band_shares: tuple[float, float, float, float] = (0.07, 0.31, 0.31, 0.31)
     look_alike_share: float = 0.3
+    thirteenth_thoracic_share: float = 0.0
     sixth_lumbar_share: float = 0.0
     wanted_loss: tuple[tuple[str, float], ...] = ()
 
@@ -100,9 +102,9 @@ def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
     wanted = _draw_losses(options, grade)
     unusual = draw_congenital(options.look_alike_share, rare)
     variants = draw_variants(options.look_alike_share, looks) | unusual.variants
-    sixth = bool(extra.random() < options.sixth_lumbar_share)
+    more = _draw_more(options, extra)
     streams = Streams(geometry, shape, collapse, extra)
-    placed = draw_column(streams, wanted, variants, unusual.step_scale(), sixth)
+    placed = draw_column(streams, wanted, variants, unusual.step_scale(), more)
     frames = [_frame(p) for p in placed]
     usual = draw_features(frames, options.look_alike_share, looks)
     grown = congenital_features(frames, unusual, rare)
@@ -127,6 +129,14 @@ def draw_scene(options: SceneOptions, rng: np.random.Generator) -> Scene:
         _bounds(options.kind, body, LEVELS.index(first), LEVELS.index(last), bounds),
         _spine_bounds(placed, first, last) if options.kind in {SceneKind.TORSO, SceneKind.SPINE} else None,
     )
+
+
+def _draw_more(options: SceneOptions, rng: np.random.Generator) -> str | None:
+    """Which vertebra this spine has beside the usual ones, if any."""
+    happens = rng.random()
+    if happens < options.sixth_lumbar_share:
+        return "L6"
+    return "T13" if happens < options.sixth_lumbar_share + options.thirteenth_thoracic_share else None
 
 
 def _draw_losses(options: SceneOptions, rng: np.random.Generator) -> dict[str, float]:

@@ -53,7 +53,8 @@ class Trunk:
     chest_levels, belly_levels : by how many levels the organs lie lower than on average
     organs : float64 (20,), uniform numbers from which the organs take their sizes and places
     rib_tilt : fall of the ribs over the average
-    rib_lengths : float64 (12,), degrees round the cage at which each bony rib ends
+    rib_lengths : float64 (13,), degrees round the cage at which each bony rib ends, a thirteenth included
+    last_ribs_fall : how steeply the last two pairs fall, times the usual
     table_mm : distance of the table from the back, None without one
     seed : of lung vessels and bowel
     """
@@ -73,6 +74,7 @@ class Trunk:
     organs: Array
     rib_tilt: float
     rib_lengths: Array
+    last_ribs_fall: float
     table_mm: float | None
     seed: int
 
@@ -91,6 +93,10 @@ class Trunk:
         if level > len(known) - 1:
             return float(known[-1] - 28 * (level - len(known) + 1))
         return float(np.interp(level, np.arange(len(known)), known))
+
+    def sacrum_height(self) -> float:
+        """Height z of the middle of S1, however many vertebrae lie above it."""
+        return float(self.centres[-1, 2])
 
     def organ_level(self, usual: float) -> float:
         """Level coordinate at which this person has what lies at level ``usual`` on average.
@@ -163,10 +169,15 @@ def draw_trunk(placed: Sequence[Placed], rng: np.random.Generator) -> Trunk:
         belly_levels=float(np.clip(rng.normal(0, 0.7), -1.6, 1.6)),
         organs=rng.random(20),
         rib_tilt=float(np.clip(rng.normal(1, 0.25), 0.4, 1.6)),
-        rib_lengths=np.concatenate([
-            [150.0, 165, 168, 168, 168, 165, 162, 150, 140, 128],
-            [rng.uniform(70, 100), np.clip(rng.normal(48, 14), 22, 85)],
-        ]),
+        rib_lengths=_draw_rib_lengths(rng),
+        last_ribs_fall=float(rng.uniform(0.7, 1.5)),
         table_mm=float(rng.uniform(8, 45)) if rng.random() < 0.85 else None,
         seed=int(rng.integers(2**31)),
     )  # fmt: skip
+
+
+def _draw_rib_lengths(rng: np.random.Generator) -> Array:
+    """Where each bony rib ends; the twelfth from a stump to as long as the one above it."""
+    upper = [150.0, 165, 168, 168, 168, 165, 162, 150, 140, 128]
+    eleventh, twelfth = rng.uniform(65, 110), 22 + 78 * rng.beta(1.6, 2.0)
+    return np.array([*upper, eleventh, twelfth, 22 + (twelfth - 22) * rng.uniform(0.1, 0.9)])

@@ -12,6 +12,7 @@ from inference.volume import Grid
 from training.phantom import Scene, SceneKind, SceneOptions, body_mask, draw_scene, grid_over, render
 from training.phantom.congenital import BLOCKED_STEP, draw_congenital
 from training.phantom.paint import UNNAMED
+from training.phantom.ribs import rib
 
 NAMES = {"Cupid's bow", "block", "butterfly", "bridging", "sacralised"}
 
@@ -84,3 +85,15 @@ def test_a_sixth_lumbar_vertebra_lies_above_the_sacrum_and_has_no_name_to_learn(
     assert (np.linalg.norm(np.diff(centres[-4:], axis=0), axis=1) > 25).all()
     grid = grid_over(scene.bounds_lps_mm, (4.0, 4.0, 4.0))
     assert UNNAMED in body_mask(scene, grid)
+
+
+def test_a_thirteenth_thoracic_vertebra_has_ribs_and_no_name_to_learn() -> None:
+    options = SceneOptions(SceneKind.TORSO, ("T10", "L2"), thirteenth_thoracic_share=1.0)
+    scene = draw_scene(options, np.random.default_rng(4))
+    assert [t.level for t in scene.truths] == [*LEVELS[:19], "T13", *LEVELS[19:]]
+    centres = np.array([t.centre_lps_mm for t in scene.truths])
+    assert (np.linalg.norm(np.diff(centres[17:22], axis=0), axis=1) > 20).all()
+    last, thirteenth = (rib(scene.trunk, number, 1, scene.vertebrae[6 + number]) for number in (12, 13))
+    assert len(thirteenth.points) > 2
+    assert abs(thirteenth.points[0, 2] - centres[19, 2]) < abs(last.points[0, 2] - centres[19, 2])
+    assert (body_mask(scene, grid_over(scene.bounds_lps_mm, (4.0, 4.0, 4.0))) == UNNAMED).any()
