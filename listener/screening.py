@@ -6,11 +6,9 @@ Safe to run again after a crash at any point: results are named by their content
 import errno
 import json
 import os
-import signal
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -40,13 +38,11 @@ from listener.results.statement import Statement
 from listener.settings import Settings
 from listener.spool import Spool
 from listener.study import EarlierReport, FinishedResult, Study
+from listener.time_limit import time_limit
 from listener.turns import parse_screening
 
 log = structlog.get_logger()
 
-TIME_LIMIT_EXIT_CODE = 3
-_GRACE_SECONDS = 2.0
-"""How much later the kernel ends a process that cannot even end itself."""
 _LACKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 """Errors of the machine: whatever study had come, it would have met them."""
 
@@ -211,26 +207,3 @@ def _lack(error: OSError | RegistryUnavailable) -> str | None:
     if isinstance(error, RegistryUnavailable):
         return str(error)
     return os.strerror(error.errno) if error.errno in _LACKS else None
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """End this process if the block takes longer: a hang in native code cannot be interrupted otherwise.
-
-    Code that never lets go of the interpreter keeps the timer from running: then the kernel's own timer,
-    whose signal nobody handles, ends the process. Neither heeds the wall clock.
-    """
-
-    def give_up() -> None:
-        log.error("time limit reached, giving this process up", seconds=seconds)
-        os._exit(TIME_LIMIT_EXIT_CODE)
-
-    timer = threading.Timer(seconds, give_up)
-    timer.daemon = True
-    timer.start()
-    former = signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, *former)
-        timer.cancel()

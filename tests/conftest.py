@@ -1,9 +1,13 @@
-"""Fixtures for every test: where the real data lies."""
+"""Fixtures for every test: where the real data lies; the shipped model."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from inference.bundle import Bundle
 
 pytest_plugins = ["privacy"]
 
@@ -16,3 +20,11 @@ def real_data() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip("no real data: set FAINTLINE_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def bundle() -> "Bundle":
+    """The shipped bundle, loaded by the first test that asks for it."""
+    from inference.bundle import load_bundle
+
+    return load_bundle()

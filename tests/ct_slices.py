@@ -1,15 +1,17 @@
 """Data sets as a sender encodes them, for tests of what receives them."""
 
+from datetime import UTC, datetime
+
 import numpy as np
+from door import fill
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from listener.dataset_walk import walk
-from listener.gate.association import Taking
 from listener.spool import Spool, Stored
-from listener.study import InstanceHeader
+from listener.study import InstanceHeader, ReceivedInstance
 
 
 def ct_slice(study: str = "", series: str = "", sop: str = "", size: int = 8) -> Dataset:
@@ -65,13 +67,10 @@ def store(spool: Spool, dataset: Dataset) -> tuple[InstanceHeader, Stored]:
         return header, spool.keep(incoming, header)
 
 
-def fill(taking: Taking, data: memoryview, piece: int = 1 << 16) -> None:
-    """Bring a data set as the gate does: at most `piece` bytes at a time, while there is room."""
-    while data and (room := taking.room()):
-        size = min(len(room), len(data), piece)
-        room[:size] = data[:size]
-        taking.filled(size)
-        data = data[size:]
+def receive(spool: Spool, dataset: Dataset) -> ReceivedInstance:
+    """Put a data set into a spool; the note of it that the registry gets."""
+    header, stored = store(spool, dataset)
+    return ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
 
 
 IMPLICIT = str(ImplicitVRLittleEndian)

@@ -28,7 +28,9 @@ from inference.findings import (
 from inference.volume import SourceSlice, Volume
 from listener.results.build import Result, build_results, statement_of
 from listener.results.identity import Product
+from listener.results.kinds import PICTURES, USUAL, ResultKind
 from listener.results.language import ENGLISH, Language, read_language
+from listener.results.pictures import Picture, draw_pictures
 from listener.results.report import structured_report
 from listener.results.statement import Statement
 from listener.settings import Report
@@ -64,9 +66,13 @@ class Study:
     volume: Volume | None
     headers: tuple[Dataset, ...]
 
-    def results(self) -> tuple[Result, ...]:
+    def results(self, kinds: frozenset[ResultKind] = USUAL) -> tuple[Result, ...]:
         """This study's results, built once."""
-        return _built(self)
+        return _built(self, kinds)
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """All its pictures, drawn once."""
+        return _drawn(self)
 
     def statement(self, language: Language = ENGLISH) -> Statement:
         """What its results state."""
@@ -75,13 +81,23 @@ class Study:
         )
 
     def document(self) -> Dataset:
-        """Build its Structured Report alone."""
-        return structured_report(self.statement())
+        """Its Structured Report alone, built once: read only."""
+        return _documented(self)
 
 
 @cache
-def _built(study: Study) -> tuple[Result, ...]:
-    return build_results(study.report, study.volume, study.headers, CREATED_AT, Product("1.2.3"))
+def _built(study: Study, kinds: frozenset[ResultKind]) -> tuple[Result, ...]:
+    return build_results(study.report, study.volume, study.headers, CREATED_AT, Product("1.2.3"), kinds)
+
+
+@cache
+def _drawn(study: Study) -> tuple[Picture, ...]:
+    return draw_pictures(study.statement(), PICTURES)
+
+
+@cache
+def _documented(study: Study) -> Dataset:
+    return structured_report(study.statement())
 
 
 def centre_mm(i: int) -> Point:

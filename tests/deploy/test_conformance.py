@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 from pynetdicom.presentation import AllStoragePresentationContexts
-from spine_cases import CREATED_AT, study_of
+from spine_cases import study_of
 
 from listener import delivery, reception
 from listener.commitment import STORAGE_COMMITMENT
@@ -35,8 +35,6 @@ from listener.contexts import (
 from listener.dataset_walk import CANNOT_UNDERSTAND, DOES_NOT_MATCH, MAXIMUM_DEPTH
 from listener.gate import association, pdu
 from listener.results import codes, identity
-from listener.results.build import build_results
-from listener.results.identity import Product
 from listener.results.kinds import ResultKind
 from listener.settings import Delivery, Receiver
 from listener.spool import IMPLEMENTATION_VERSION_NAME, OUT_OF_RESOURCES
@@ -151,10 +149,7 @@ def test_the_contexts_that_are_proposed() -> None:
 
 
 def test_every_kind_of_result_has_its_class_among_those_proposed() -> None:
-    case = study_of("three flagged")
-    made = build_results(
-        case.report, case.volume, case.headers, CREATED_AT, Product("1"), frozenset(ResultKind)
-    )
+    made = study_of("three flagged").results(frozenset(ResultKind))
     assert {result.sop_class_uid for result in made} == set(PROPOSED)
 
 

@@ -1,6 +1,7 @@
 """What is graded, what is refused and why, and how outputs become probabilities and grades."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.bundle import Bundle, load_bundle
+from inference.bundle import Bundle
 from inference.card import GradeCalibration
 from inference.crops import CROP
 from inference.findings import Grade, VertebraFinding
@@ -19,11 +20,6 @@ from inference.volume import Volume
 from training.phantom import SceneKind, SceneOptions, draw_scene, grid_over, render
 
 IDENTITY = GradeCalibration((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.05)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return load_bundle()
 
 
 @given(st.tuples(*[st.floats(-20, 20)] * 3), st.floats(0, 1), st.tuples(*[st.floats(-5, 5)] * 3))
@@ -69,19 +65,29 @@ def test_the_frame_turns_with_the_six_points(degrees: float) -> None:
     assert turned == pytest.approx(np.stack([[1, 0, 0], back, up]), abs=1e-9)
 
 
-def scanned(last_slice: int | None = None) -> tuple[Volume, list[LocatedVertebra]]:
-    scene = draw_scene(
-        SceneOptions(kind=SceneKind.SPINE, levels=("T12", "S1"), fracture_share=0.0), np.random.default_rng(5)
-    )
+@cache
+def drawn(highest: str, lowest: str, seed: int) -> tuple[Volume, tuple[LocatedVertebra, ...]]:
+    """A spine without fractures, and where its vertebrae are."""
+    options = SceneOptions(kind=SceneKind.SPINE, levels=(highest, lowest), fracture_share=0.0)
+    scene = draw_scene(options, np.random.default_rng(seed))
     assert scene.spine_bounds_lps_mm is not None
     grid = grid_over(scene.spine_bounds_lps_mm, (1.5, 1.0, 1.0))
-    volume = Volume(render(scene, grid)[:last_slice].copy(), grid.affine, 1.5)
-    shown = [truth for truth in scene.truths if truth.level in {"L1", "L2", "L3", "L4", "L5", "S1"}]
-    return volume, [LocatedVertebra(t.level, 0.9, 1.0, t.centre_lps_mm, np.asarray(t.axes)) for t in shown]
+    located = (LocatedVertebra(t.level, 0.9, 1.0, t.centre_lps_mm, np.asarray(t.axes)) for t in scene.truths)
+    return Volume(render(scene, grid), grid.affine, 1.5), tuple(located)
+
+
+def up_to(volume: Volume, top: int) -> Volume:
+    """Its lowest slices alone."""
+    return Volume(volume.voxels[:top].copy(), volume.affine, 1.5)
+
+
+def lumbar_spine() -> tuple[Volume, list[LocatedVertebra]]:
+    volume, located = drawn("T12", "S1", 5)
+    return volume, [v for v in located if v.level in {"L1", "L2", "L3", "L4", "L5", "S1"}]
 
 
 def test_the_sacrum_gives_no_finding_and_every_other_vertebra_one(bundle: Bundle) -> None:
-    volume, located = scanned()
+    volume, located = lumbar_spine()
     findings = grade_vertebrae(volume, located, bundle)
     assert [finding.level for finding in findings] == ["L1", "L2", "L3", "L4", "L5"]
     assert all(finding.assessment for finding in findings)
@@ -92,17 +98,17 @@ def test_the_sacrum_gives_no_finding_and_every_other_vertebra_one(bundle: Bundle
 
 def test_a_measured_vertebra_lies_where_its_six_points_do(bundle: Bundle) -> None:
     """However far off the localiser put it."""
-    volume, located = scanned()
+    volume, located = lumbar_spine()
     off = [replace(v, centre_lps_mm=as_point(np.add(v.centre_lps_mm, (0, 3, 6)))) for v in located]
     for true, finding in zip(located, grade_vertebrae(volume, off, bundle), strict=False):
         assert np.linalg.norm(np.subtract(finding.centre_lps_mm, true.centre_lps_mm)) < 3
 
 
 def test_a_vertebra_cut_by_the_scan_is_named_and_not_graded(bundle: Bundle) -> None:
-    volume, located = scanned()
+    volume, located = lumbar_spine()
     top = volume.to_index(np.array(located[1].centre_lps_mm))[0]
-    volume, located = scanned(last_slice=int(top) + 4)
-    findings = {finding.level: finding for finding in grade_vertebrae(volume, located, bundle)}
+    cut = up_to(volume, int(top) + 4)
+    findings = {finding.level: finding for finding in grade_vertebrae(cut, located, bundle)}
     assert findings["L1"].not_assessed == "cut by the edge of the images"
     assert findings["L2"].not_assessed == "cut by the edge of the images"
     assert findings["L4"].assessment is not None
@@ -111,22 +117,17 @@ def test_a_vertebra_cut_by_the_scan_is_named_and_not_graded(bundle: Bundle) -> N
 @pytest.mark.parametrize("shown_mm", [4, 6])
 def test_the_lower_half_of_a_vertebra_is_not_taken_for_a_crushed_one(bundle: Bundle, shown_mm: int) -> None:
     """Without its neighbours' heights this one is a Genant 3: half of T7, its upper end cut away."""
-    options = SceneOptions(kind=SceneKind.SPINE, levels=("T6", "L1"), fracture_share=0.0)
-    scene = draw_scene(options, np.random.default_rng(20416))
-    shown = [truth for truth in scene.truths if truth.level in {"T7", "T8", "T9", "T10", "T11"}]
-    assert scene.spine_bounds_lps_mm is not None
-    grid = grid_over(scene.spine_bounds_lps_mm, (1.5, 1.0, 1.0))
-    whole = Volume(render(scene, grid), grid.affine, 1.5)
+    whole, located = drawn("T6", "L1", 20416)
+    shown = [v for v in located if v.level in {"T7", "T8", "T9", "T10", "T11"}]
     top = whole.to_index(np.array(shown[0].centre_lps_mm))[0] + shown_mm / 1.5
-    volume = Volume(whole.voxels[: int(top)].copy(), grid.affine, 1.5)
-    located = [LocatedVertebra(t.level, 0.9, 1.0, t.centre_lps_mm, np.asarray(t.axes)) for t in shown]
-    first, *others = grade_vertebrae(volume, located, bundle)
+    volume = up_to(whole, int(top))
+    first, *others = grade_vertebrae(volume, shown, bundle)
     assert first.not_assessed == "cut by the edge of the images"
     assert all(finding.assessment for finding in others)
 
 
 def test_what_has_no_number_and_may_be_the_sacrum_is_not_graded(bundle: Bundle) -> None:
-    volume, located = scanned()
+    volume, located = lumbar_spine()
     nameless = [replace(vertebra, level=None) for vertebra in located]
     nameless[-1] = replace(nameless[-1], graded_probability=0.5)
     *others, lowest = grade_vertebrae(volume, nameless, bundle)
@@ -135,7 +136,7 @@ def test_what_has_no_number_and_may_be_the_sacrum_is_not_graded(bundle: Bundle) 
 
 
 def test_slices_too_far_apart_are_the_reason(bundle: Bundle) -> None:
-    volume, located = scanned()
+    volume, located = lumbar_spine()
     affine = volume.affine.copy()
     affine[:3, 0] *= 5
     sparse = Volume(volume.voxels[::5].copy(), affine, 7.5)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.__main__ import main
 from training.phantom import demo_study
 
 
@@ -40,11 +41,15 @@ def test_the_findings_of_a_phantom_are_one_json_object(tmp_path: Path) -> None:
         assert isinstance(finding["height_loss_percent"], float)
 
 
-def test_a_folder_without_a_study_gives_a_message_and_no_report(tmp_path: Path) -> None:
-    done = run(tmp_path)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "studies" in done.stderr
-    missing = run(tmp_path / "nowhere")
-    assert missing.returncode == 1
-    assert "is no folder" in missing.stderr
+@pytest.mark.parametrize(("folder", "expected"), [(".", "studies"), ("nowhere", "is no folder")])
+def test_a_folder_without_a_study_gives_a_message_and_no_report(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    folder: str,
+    expected: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["inference", str(tmp_path / folder)])
+    assert main() == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and expected in printed.err

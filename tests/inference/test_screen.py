@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from inference.bundle import Bundle, load_bundle
+from inference.bundle import Bundle
 from inference.errors import SeveralStudiesError
 from inference.screen import screen_files
 from training.phantom import demo_study
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return load_bundle()
 
 
 @pytest.mark.slow

@@ -3,16 +3,14 @@
 import tempfile
 from pathlib import Path
 
-from ct_slices import fill
+from door import take
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from peers import wire
 
-from listener.gate import command as dimse
-from listener.gate.negotiation import Context
 from listener.journal import reconcile
-from listener.reception import COERCION, SUCCESS, Reception
+from listener.reception import COERCION, SUCCESS
 from listener.registry import Registry
 from listener.spool import Spool
 from listener.study import ReceivedInstance
@@ -48,12 +46,7 @@ class Door(RuleBasedStateMachine):
         self._notes.append(instance)
 
     def _store(self, instance: wire.Instance, share: float = 1) -> int | None:
-        request = dimse.parse(instance.command())
-        context = Context(instance.sop_class, wire.EXPLICIT)
-        with Reception(request, context, 1 << 30, self._spool, self) as reception:
-            content = memoryview(instance.data_set())
-            fill(reception, content[: int(len(content) * share)])
-            return reception.finish().status if share == 1 else None
+        return take(self._spool, self, instance, share)
 
     @rule(target=instances, study=st.sampled_from(STUDIES), pixels=st.binary(min_size=2, max_size=40))
     def store_a_new_one(self, study: str, pixels: bytes) -> wire.Instance:

@@ -6,20 +6,21 @@ many orders can be tried; the door, the registry, the outbox and the PACS at its
 
 import hashlib
 import tempfile
-import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ct_slices import ct_slice, fill
+from ct_slices import ct_slice
+from door import take
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from peers import wire
 from peers.programs import free_port
+from peers.provider import providing
 from pydicom.uid import CTImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
@@ -29,11 +30,9 @@ from listener import settings as configuration
 from listener.audit import Audit
 from listener.completeness import close_quiet_studies
 from listener.delivery import groups
-from listener.gate import command as dimse
-from listener.gate.negotiation import Context
 from listener.journal import reconcile
 from listener.outbox import Deliverer
-from listener.reception import COERCION, SUCCESS, Reception
+from listener.reception import COERCION, SUCCESS
 from listener.registry import Registry
 from listener.retention import Retention
 from listener.settings import Destination, Settings
@@ -61,16 +60,8 @@ class Pacs:
         application = AE("PACS")
         application.add_supported_context(CTImageStorage)
         handlers: list[EventHandlerType] = [(evt.EVT_C_STORE, self._store)]
-        address = ("127.0.0.1", self.port)
-        for _ in range(50):  # others on this machine may be given the port while we are down
-            with suppress(OSError):
-                server = application.start_server(address, block=False, evt_handlers=handlers)
-                assert server is not None
-                self._running.callback(server.shutdown)
-                self.is_up = True
-                return
-            time.sleep(0.2)
-        raise AssertionError("the port of the PACS is taken")
+        self._running.enter_context(providing(application, handlers, self.port))
+        self.is_up = True
 
     def down(self) -> None:
         self._running.close()
@@ -132,12 +123,7 @@ class Hospital(RuleBasedStateMachine):
         self._notes.append(replace(instance, received_at=self._now))
 
     def _store(self, instance: wire.Instance, share: float = 1) -> int | None:
-        request = dimse.parse(instance.command())
-        context = Context(instance.sop_class, wire.EXPLICIT)
-        with Reception(request, context, 1 << 30, self._spool, self) as reception:
-            content = memoryview(instance.data_set())
-            fill(reception, content[: int(len(content) * share)])
-            return reception.finish().status if share == 1 else None
+        return take(self._spool, self, instance, share)
 
     @rule(study=st.sampled_from(("1.2.1", "1.2.2")), number=st.integers(1, 4), end=st.booleans())
     def store(self, study: str, number: int, end: bool) -> None:

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from ct_slices import ct_slice
 from peers import dcmtk
+from peers.certificates import certify
 from peers.network import network
 from peers.programs import free_port
 from pydicom.uid import CTImageStorage
@@ -149,38 +149,18 @@ def test_a_name_looked_up_for_longer_than_the_whole_call_may_take_does_not_make_
 
 
 class Authority:
-    """Certificates of an authority of our own, made with openssl."""
+    """An authority of our own."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
-        self.certificate, self.key = folder / f"{name}.pem", folder / f"{name}.key"
-        self._openssl(
-            "req", "-x509", "-days", "2", "-subj", f"/CN={name}", out=self.certificate, key=self.key
-        )
+        self.folder = folder
+        self.certificate, self.key = certify(folder, name)
 
     def issues(self, name: str, address: str = "IP:127.0.0.1") -> Tls:
         """A certificate for an address, and its key."""
-        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         issuer = ("-CA", str(self.certificate), "-CAkey", str(self.key))
         extension = ("-addext", f"subjectAltName={address}", "-addext", "basicConstraints=critical,CA:FALSE")
-        self._openssl("req", "-x509", *issuer, "-days", "2", "-subj", f"/CN={name}", *extension,
-                      out=certificate, key=key)  # fmt: skip
+        certificate, key = certify(self.folder, name, *issuer, *extension)
         return Tls(certificate=certificate, key=key)
-
-    @staticmethod
-    def _openssl(*arguments: str, out: Path, key: Path) -> None:
-        command = [
-            "openssl",
-            *arguments,
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-out",
-            str(out),
-            "-keyout",
-            str(key),
-        ]
-        subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager

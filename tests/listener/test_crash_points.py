@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ct_slices import fill
+from door import take
 from peers import wire
 from pydicom import dcmread
 
 from listener.errors import DamagedFile
-from listener.gate import command as dimse
-from listener.gate.negotiation import Context
 from listener.incoming import Ground
 from listener.journal import reconcile
-from listener.reception import Reception
 from listener.registry import Registry
 from listener.spool import Spool
 from listener.study import ReceivedInstance
@@ -40,13 +37,9 @@ class NoCarrier:
     def received(self, instance: ReceivedInstance) -> None: ...
 
 
-def store(spool: Spool, instance: wire.Instance) -> int:
-    """Store one instance as the gate does; the status."""
-    request = dimse.parse(instance.command())
-    context = Context(instance.sop_class, wire.EXPLICIT)
-    with Reception(request, context, 1 << 30, spool, NoCarrier()) as reception:
-        fill(reception, memoryview(instance.data_set()), piece=300)
-        return reception.finish().status
+def store(spool: Spool, instance: wire.Instance) -> int | None:
+    """Store one instance in many small pieces; the status."""
+    return take(spool, NoCarrier(), instance, piece=300)
 
 
 struck: list[str] = []

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ct_slices import EXPLICIT, ct_slice, store
+from ct_slices import ct_slice, receive
 from faults import Counter, Strike, die, every_point, fail_with, in_a_child
 from peers import dcmtk
 from pydicom import dcmread
 
-from inference.bundle import Bundle, load_bundle
+from inference.bundle import Bundle
 from listener import settings as configuration
 from listener.audit import Audit
 from listener.completeness import close_quiet_studies
@@ -31,7 +31,7 @@ from listener.screening import Screener
 from listener.serve import prepare_databases
 from listener.settings import Destination, Settings
 from listener.spool import Spool
-from listener.study import TAKEN, ReceivedInstance, StudyState
+from listener.study import TAKEN, StudyState
 from listener.turns import screening_turn
 
 pytestmark = pytest.mark.slow
@@ -44,11 +44,6 @@ STRIKES = {
 }
 LIVES = 5
 """After one fault, all must be well within so many turns."""
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return load_bundle()
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +67,7 @@ class Node:
 
     def receive(self) -> None:
         prepare_databases(self.settings)
-        header, stored = store(Spool(self.settings.spool), ct_slice())
-        note = ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
-        self.registry.arrivals.record([note])
+        self.registry.arrivals.record([receive(Spool(self.settings.spool), ct_slice())])
         close_quiet_studies(self.registry, quiet_seconds=0)
 
     def screen(self, bundle: Bundle, counter: Counter | None = None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ct_slices import ct_slice
+from peers.provider import providing
 from pydicom.uid import ComprehensiveSRStorage, CTImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.events import Event, EventHandlerType
@@ -60,13 +61,8 @@ def peer(
     application.add_supported_context(sop_class)
     application.add_supported_context("1.2.840.10008.1.1")
     handlers: list[EventHandlerType] = [(evt.EVT_C_STORE, answer)]
-    server = application.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
-    assert server is not None
-    try:
-        port = server.server_address[1]
+    with providing(application, handlers) as port:
         yield settings.Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port)
-    finally:
-        server.shutdown()
 
 
 def attempt(result: Path, destination: settings.Destination) -> tuple[Outcome, str]:

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from peers.programs import wait_until
 
 from listener import durable_queue
 from listener.durable_queue import QueueClient
@@ -51,20 +51,13 @@ def lines(folder: Path) -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
-def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def test_work_of_one_name_is_done_once(tmp_path: Path, client: QueueClient) -> None:
     process = worker(tmp_path, "w1")
     try:
         for _ in range(3):
             client.put("q", "work", "one", "1")
         client.put("q", "work", "two", "2")
-        wait(lambda: len(lines(tmp_path)) >= 4 and not client.unfinished(["two"]))
+        wait_until(lambda: len(lines(tmp_path)) >= 4 and not client.unfinished(["two"]), "all is done", 60)
         client.put("q", "work", "one", "1")
         assert not client.unfinished(["one"])
         assert sorted(lines(tmp_path)) == ["begin 1", "begin 2", "end 1", "end 2"]
@@ -79,14 +72,14 @@ def test_work_of_a_killed_process_is_resumed_when_it_starts_again(
     (tmp_path / "hang").touch()
     process = worker(tmp_path, "w1")
     client.put("q", "work", "one", "1")
-    wait(lambda: lines(tmp_path) == ["begin 1"])
+    wait_until(lambda: lines(tmp_path) == ["begin 1"], "it is begun", 60)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     (tmp_path / "hang").unlink()
     assert client.unfinished(["one"])
     process = worker(tmp_path, "w1")
     try:
-        wait(lambda: lines(tmp_path) == ["begin 1", "begin 1", "end 1"])
+        wait_until(lambda: lines(tmp_path) == ["begin 1", "begin 1", "end 1"], "it is resumed", 60)
     finally:
         process.kill()
         process.wait()
@@ -98,14 +91,14 @@ def test_work_of_a_process_that_never_returns_is_taken_over_by_another(
     (tmp_path / "hang").touch()
     process = worker(tmp_path, "gone")
     client.put("q", "work", "one", "1")
-    wait(lambda: lines(tmp_path) == ["begin 1"])
+    wait_until(lambda: lines(tmp_path) == ["begin 1"], "it is begun", 60)
     process.kill()
     process.wait()
     (tmp_path / "hang").unlink()
     process = worker(tmp_path, "w1")
     try:
         assert client.adopt(["w1"]) == 1
-        wait(lambda: lines(tmp_path)[-1] == "end 1")
+        wait_until(lambda: lines(tmp_path)[-1] == "end 1", "it is taken over", 60)
         assert client.adopt(["w1"]) == 0
     finally:
         process.kill()

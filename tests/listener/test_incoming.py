@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from ct_slices import fill
+from door import fill
 
 from listener.durable_file import names_follow_files
 from listener.incoming import BLOCK_BYTES, BUFFER_BYTES, Buffers, Ground, Incoming, survey

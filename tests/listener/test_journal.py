@@ -1,10 +1,9 @@
 """From the provider's notes to the registry, in order; and from the spool to the registry after a crash."""
 
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
 
-from ct_slices import EXPLICIT, ct_slice, store
+from ct_slices import ct_slice, receive
 
 from listener.journal import Journal, reconcile
 from listener.registry import Registry
@@ -19,8 +18,7 @@ def opened_registry(folder: Path) -> Registry:
 
 
 def stored(spool: Spool, study: str = "") -> ReceivedInstance:
-    header, done = store(spool, ct_slice(study=study))
-    return ReceivedInstance(header, done.name, EXPLICIT, datetime.now(UTC))
+    return receive(spool, ct_slice(study=study))
 
 
 def test_every_note_is_written_before_the_journal_stops(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from ct_slices import ct_slice
 from peers.programs import free_port
+from peers.provider import providing
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event, EventHandlerType
 
+from listener import confirmation
 from listener import settings as configuration
 from listener.commitment import STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
 from listener.confirmation import STUDY_ROOT_FIND
@@ -103,12 +105,8 @@ class Pacs:
         handlers: list[EventHandlerType] = [
             (evt.EVT_C_STORE, self.store), (evt.EVT_N_ACTION, self.action), (evt.EVT_C_FIND, self.find),
         ]  # fmt: skip
-        server = application.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-        assert server is not None
-        try:
+        with providing(application, handlers, port):
             yield
-        finally:
-            server.shutdown()
 
 
 class Outbox:
@@ -240,7 +238,10 @@ def test_one_that_lost_what_it_took_is_sent_it_again(tmp_path: Path, port: int) 
     assert outbox.states() == ["found", "found"] and sorted(pacs.stored.values()) == [1, 1]
 
 
-def test_one_that_never_reports_is_queried_in_the_end(tmp_path: Path, port: int) -> None:
+def test_one_that_never_reports_is_queried_in_the_end(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirmation, "SAME_ASSOCIATION_SECONDS", 0.1)
     outbox, pacs = Outbox(tmp_path, port), Pacs(commits="never", can_find=True)
     with pacs.listening(port):
         outbox.run(hours=0.2)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 from ct_slices import ct_slice
-from peers.programs import free_port, wait_until
+from peers.programs import wait_until
+from peers.provider import providing
 from pydicom.uid import CTImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
@@ -30,22 +31,18 @@ class Pacs:
         """An association with it, as `Caller` opens one."""
         peer = AE("PACS")
         peer.add_supported_context(CTImageStorage)
-        server = peer.start_server(
-            ("127.0.0.1", port := free_port()), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
-        )
-        assert server is not None
         ours = AE("FAINTLINE")
         ours.add_requested_context(CTImageStorage)
         ours.dimse_timeout, ours.acse_timeout = ANSWER_SECONDS, 1
         handlers: list[EventHandlerType] = [(evt.EVT_CONN_OPEN, lambda event: serve_nobody_in(event.assoc))]
-        association = ours.associate("127.0.0.1", port, evt_handlers=handlers)
-        try:
-            assert association.is_established
-            yield association
-        finally:
-            self.answer.set()
-            association.release()
-            server.shutdown()
+        with providing(peer, [(evt.EVT_C_STORE, self._store)]) as port:
+            association = ours.associate("127.0.0.1", port, evt_handlers=handlers)
+            try:
+                assert association.is_established
+                yield association
+            finally:
+                self.answer.set()
+                association.release()
 
     def _store(self, event: Event) -> int:
         self.asked.set()

@@ -1,7 +1,5 @@
 """The provider over a real association: what is answered, what is kept, what is noted."""
 
-import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -9,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ct_slices import EXPLICIT, IMPLICIT, ct_slice, encode
+from peers.programs import free_port, wait_until
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage
@@ -63,13 +62,6 @@ class Node:
         return application.associate("127.0.0.1", self.port, ae_title=called)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
     yield from serve(tmp_path, [Caller.model_validate({"ae_title": "PACS", "host": "127.0.0.1"})])
@@ -112,14 +104,7 @@ def test_an_association_is_noted_while_it_is_open_and_no_longer(node: Node) -> N
     association.send_c_store(dataset)
     assert node.notes.studies == [dataset.StudyInstanceUID] and len(node.notes.open) == 1
     association.abort()
-    wait_until_empty(node.notes.open)
-
-
-def wait_until_empty(noted: set[str]) -> None:
-    deadline = time.monotonic() + 10
-    while noted:
-        assert time.monotonic() < deadline, "the end of an aborted association was not noted"
-        time.sleep(0.02)
+    wait_until(lambda: not node.notes.open, "the end of the association is noted", 10)
 
 
 def test_a_conflicting_duplicate_is_a_warning_and_the_identical_one_is_not(node: Node) -> None:

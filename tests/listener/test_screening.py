@@ -2,70 +2,28 @@
 
 import errno
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ct_slices import EXPLICIT, ct_slice, store
+from ct_slices import ct_slice
 from pydicom import dcmread
-from pydicom.dataset import Dataset
+from screening_node import ScreeningNode
 
-from inference.bundle import Bundle, load_bundle
-from listener.completeness import close_quiet_studies
-from listener.registry import Registry
-from listener.screening import TIME_LIMIT_EXIT_CODE, Screener
-from listener.serve import prepare_databases
-from listener.settings import Destination, Settings
-from listener.spool import Spool
-from listener.study import ReceivedInstance, Study, StudyState
+from inference.bundle import Bundle
+from listener.study import StudyState
 from listener.turns import screening_turn
-
-PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return load_bundle()
-
-
-class Node:
-    """The parts of a node that one turn needs, on a folder of its own."""
-
-    def __init__(self, folder: Path, bundle: Bundle) -> None:
-        self.settings = Settings(folder=folder, destinations=(PACS,))
-        prepare_databases(self.settings)
-        self.registry = Registry(self.settings.registry_url)
-        self.spool = Spool(self.settings.spool)
-        self.screener = Screener(self.settings, self.registry, bundle)
-
-    def receive(self, *datasets: Dataset) -> None:
-        for dataset in datasets:
-            header, stored = store(self.spool, dataset)
-            received = ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
-            self.registry.arrivals.record([received])
-        close_quiet_studies(self.registry, quiet_seconds=0)
-
-    def turn(self) -> Study:
-        self.screener(screening_turn(self.study()).argument)
-        return self.study()
-
-    def study(self) -> Study:
-        (study,) = self.registry.studies.all()
-        return study
 
 
 @pytest.fixture
-def node(tmp_path: Path, bundle: Bundle) -> Node:
-    return Node(tmp_path, bundle)
+def node(tmp_path: Path, bundle: Bundle) -> ScreeningNode:
+    return ScreeningNode(tmp_path, bundle)
 
 
 def test_a_study_that_cannot_be_screened_is_answered_with_the_reason_and_never_with_no_fracture(
-    node: Node,
+    node: ScreeningNode,
 ) -> None:
     node.receive(ct_slice())
     study = node.turn()
@@ -76,7 +34,7 @@ def test_a_study_that_cannot_be_screened_is_answered_with_the_reason_and_never_w
     assert "Not analysed" in str(report) and "No vertebral fracture" not in str(report)
 
 
-def test_the_same_study_again_gives_the_same_objects(node: Node) -> None:
+def test_the_same_study_again_gives_the_same_objects(node: ScreeningNode) -> None:
     dataset = ct_slice()
     node.receive(dataset)
     node.turn()
@@ -88,7 +46,7 @@ def test_the_same_study_again_gives_the_same_objects(node: Node) -> None:
     assert node.registry.deliveries.of_study(dataset.StudyInstanceUID) == before
 
 
-def test_two_patients_in_one_study_are_parked_without_a_report(node: Node) -> None:
+def test_two_patients_in_one_study_are_parked_without_a_report(node: ScreeningNode) -> None:
     one = ct_slice()
     other = ct_slice(study=one.StudyInstanceUID, series=one.SeriesInstanceUID)
     other.PatientID, other.PatientName = "ANOTHER-ID", "ANOTHER^NAME"
@@ -99,7 +57,7 @@ def test_two_patients_in_one_study_are_parked_without_a_report(node: Node) -> No
     assert list(node.settings.results.rglob("*.dcm")) == []
 
 
-def test_an_unexpected_failure_is_tried_again_and_then_parked(node: Node) -> None:
+def test_an_unexpected_failure_is_tried_again_and_then_parked(node: ScreeningNode) -> None:
     node.receive(ct_slice())
     node.settings.results.rmdir()
     node.settings.results.touch()
@@ -109,7 +67,7 @@ def test_an_unexpected_failure_is_tried_again_and_then_parked(node: Node) -> Non
     assert "while screening" in study.reason
 
 
-def test_a_stale_turn_does_nothing(node: Node) -> None:
+def test_a_stale_turn_does_nothing(node: ScreeningNode) -> None:
     node.receive(ct_slice())
     stale = screening_turn(node.study()).argument
     node.registry.studies.requeue(node.study(), "again", datetime.now(UTC))
@@ -117,22 +75,8 @@ def test_a_stale_turn_does_nothing(node: Node) -> None:
     assert node.study().state is StudyState.QUEUED and node.study().attempts == 0
 
 
-def test_a_turn_that_hangs_takes_its_process_with_it() -> None:
-    assert limited("import time; time.sleep(60)") == TIME_LIMIT_EXIT_CODE
-
-
-def test_a_turn_that_never_lets_go_of_the_interpreter_is_ended_by_the_kernel() -> None:
-    assert limited("sum(range(10**12))") == -signal.SIGALRM
-
-
-def limited(code: str) -> int:
-    """The exit status of a process that runs `code` under a time limit of a tenth of a second."""
-    script = f"from listener.screening import time_limit\nwith time_limit(0.1): {code}"
-    return subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode
-
-
 def test_a_full_disk_puts_a_study_off_until_there_is_room(
-    node: Node, monkeypatch: pytest.MonkeyPatch
+    node: ScreeningNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node.receive(ct_slice())
 
@@ -147,7 +91,7 @@ def test_a_full_disk_puts_a_study_off_until_there_is_room(
     assert node.turn().state is StudyState.SCREENED
 
 
-def test_a_locked_registry_is_waited_for(node: Node) -> None:
+def test_a_locked_registry_is_waited_for(node: ScreeningNode) -> None:
     node.receive(ct_slice())
     with sqlite3.connect(node.settings.folder / "registry.sqlite", isolation_level=None) as other:
         turn = threading.Thread(target=node.turn)
@@ -160,7 +104,7 @@ def test_a_locked_registry_is_waited_for(node: Node) -> None:
     assert node.study().state is StudyState.SCREENED and node.study().attempts == 1
 
 
-def test_a_poisoned_study_lets_the_next_one_go_first(node: Node) -> None:
+def test_a_poisoned_study_lets_the_next_one_go_first(node: ScreeningNode) -> None:
     poisoned, other = ct_slice(), ct_slice()
     node.receive(poisoned, other)
     uid = str(poisoned.StudyInstanceUID)

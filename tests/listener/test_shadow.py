@@ -2,68 +2,35 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ct_slices import EXPLICIT, ct_slice, store
+from ct_slices import ct_slice
+from screening_node import ScreeningNode
 
-from inference.bundle import Bundle, load_bundle
-from listener.completeness import close_quiet_studies
-from listener.registry import Registry
-from listener.screening import Screener
-from listener.serve import prepare_databases
-from listener.settings import Destination, Settings, Worker, load_settings
+from inference.bundle import Bundle
+from listener.settings import Worker, load_settings
 from listener.shadow import screen_one
 from listener.shadow_findings import listing, shadow_file
-from listener.spool import Spool
-from listener.study import ReceivedInstance
-from listener.turns import screening_turn
-
-PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return load_bundle()
-
-
-class Node:
-    """A node on a folder of its own, without its processes."""
-
-    def __init__(self, folder: Path, bundle: Bundle) -> None:
-        self.settings = Settings(folder=folder, destinations=(PACS,))
-        prepare_databases(self.settings)
-        self.registry = Registry(self.settings.registry_url)
-        self.screener = Screener(self.settings, self.registry, bundle)
-
-    def receive(self) -> str:
-        header, stored = store(Spool(self.settings.spool), ct_slice())
-        received = ReceivedInstance(header, stored.name, EXPLICIT, datetime.now(UTC))
-        self.registry.arrivals.record([received])
-        close_quiet_studies(self.registry, quiet_seconds=0)
-        return header.study_instance_uid
-
-    def screen(self) -> None:
-        for study in self.registry.studies.all():
-            self.screener(screening_turn(study).argument)
-
-    def kept(self) -> dict[str, bytes]:
-        files = (path for path in self.settings.results.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.settings.results)): path.read_bytes() for path in files}
 
 
 @pytest.fixture
-def node(tmp_path: Path, bundle: Bundle) -> Node:
-    return Node(tmp_path, bundle)
+def node(tmp_path: Path, bundle: Bundle) -> ScreeningNode:
+    return ScreeningNode(tmp_path, bundle)
 
 
-def test_it_adds_one_file_beside_the_results_and_sends_nothing(node: Node, bundle: Bundle) -> None:
-    study = node.receive()
-    node.screen()
-    before, due = node.kept(), node.registry.deliveries.of_study(study)
+def kept(node: ScreeningNode) -> dict[str, bytes]:
+    """Every file beside the results, and they themselves."""
+    files = (path for path in node.settings.results.rglob("*") if path.is_file())
+    return {str(path.relative_to(node.settings.results)): path.read_bytes() for path in files}
+
+
+def test_it_adds_one_file_beside_the_results_and_sends_nothing(node: ScreeningNode, bundle: Bundle) -> None:
+    node.receive(ct_slice())
+    study = node.turn().study_instance_uid
+    before, due = kept(node), node.registry.deliveries.of_study(study)
     assert screen_one(node.settings, node.registry, bundle)
-    after = node.kept()
+    after = kept(node)
     (added,) = after.keys() - before.keys()
     assert Path(added).name == shadow_file(Path(), bundle.identity.weights_sha256).name
     assert {name: after[name] for name in before} == before
@@ -74,30 +41,30 @@ def test_it_adds_one_file_beside_the_results_and_sends_nothing(node: Node, bundl
     ]
 
 
-def test_it_waits_while_a_study_waits(node: Node, bundle: Bundle) -> None:
-    node.receive()
+def test_it_waits_while_a_study_waits(node: ScreeningNode, bundle: Bundle) -> None:
+    node.receive(ct_slice())
     node.screen()
-    node.receive()
+    node.receive(ct_slice())
     assert not screen_one(node.settings, node.registry, bundle)
     node.screen()
     assert screen_one(node.settings, node.registry, bundle)
 
 
-def test_what_it_cannot_screen_is_said_and_not_tried_again(node: Node, bundle: Bundle) -> None:
-    study = node.receive()
-    node.screen()
-    before = node.kept()
+def test_what_it_cannot_screen_is_said_and_not_tried_again(node: ScreeningNode, bundle: Bundle) -> None:
+    node.receive(ct_slice())
+    study = node.turn().study_instance_uid
+    before = kept(node)
     shutil.rmtree(node.settings.spool / study, ignore_errors=True)
     for folder in node.settings.spool.iterdir():
         shutil.rmtree(folder)
     assert screen_one(node.settings, node.registry, bundle)
-    assert {name: node.kept()[name] for name in before} == before
+    assert {name: kept(node)[name] for name in before} == before
     assert "1 could not be screened" in list(listing(node.settings.results))[-1]
     assert not screen_one(node.settings, node.registry, bundle)
 
 
-def test_a_study_that_took_the_process_with_it_is_passed_over(node: Node, bundle: Bundle) -> None:
-    node.receive()
+def test_a_study_that_took_the_process_with_it_is_passed_over(node: ScreeningNode, bundle: Bundle) -> None:
+    node.receive(ct_slice())
     node.screen()
     (findings,) = node.settings.results.glob("*/*/findings.json")
     shadow_file(findings.parent, bundle.identity.weights_sha256).write_text(

@@ -132,6 +132,7 @@ def test_a_command_that_names_another_instance_than_its_data_set_is_refused(
 
 
 @pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2;touch x", "1.02.3", "1.2\n3"])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI:UserWarning")
 def test_a_uid_that_is_none_is_refused(node: Node, message: Message, uid: str) -> None:
     assert rawscu.store(node.address, replace(message, sop_instance_uid=uid)) != 0
     assert not spool_holds(node, message)
@@ -175,6 +176,7 @@ def test_the_study_of_a_refused_instance_is_answered_from_the_good_ones(
     assert row.instances == 4
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI:UserWarning")
 def test_values_of_the_header_that_break_their_rules_do_not_reach_the_log(
     shared_hospital: Hospital, node: Node, tmp_path: Path
 ) -> None:

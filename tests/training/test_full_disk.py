@@ -1,27 +1,42 @@
 """Where the disk is full a command says so, names the file, and leaves what was there as it was."""
 
-import subprocess
-import sys
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from training_program import said
 
 from training.casesets import CaseSet
 
-FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+SMALL = """
+like = "faintline"
+[grader]
+channels = [8, 8]
+embedding = 8
+projection = 4
+[grader.schedule]
+steps = 1
+batch = 4
+checkpoint_steps = 1
+"""
 
 
-def said_on_a_full_disk(size: int, *words: object) -> str:
-    """What a command prints that cannot write files larger than ``size`` bytes; it must fail."""
-    code = FULL.format(size=size) + "from training.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stderr
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file of this process can grow beyond ``size`` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_an_import_leaves_nothing_behind(annotated: Path, tmp_path: Path) -> None:
-    text = said_on_a_full_disk(100_000, "import", "verse", annotated, "--to", tmp_path / "set")
+    with full_disk(100_000):
+        status, text = said("import", "verse", annotated, "--to", tmp_path / "set")
+    assert status != 0
     assert "000000.safetensors" in text
     assert "make room" in text
     assert list(tmp_path.iterdir()) == []
@@ -29,9 +44,10 @@ def test_an_import_leaves_nothing_behind(annotated: Path, tmp_path: Path) -> Non
 
 def test_a_fit_keeps_its_last_checkpoint(case_set: CaseSet, tmp_path: Path) -> None:
     recipe, run = tmp_path / "tiny.toml", tmp_path / "run"
-    recipe.write_text('like = "fine_tune"\n[grader.schedule]\nsteps = 1\nbatch = 4\ncheckpoint_steps = 1\n')
-    words = ["fit", "grader", "--run", run, "--recipe", recipe, "--data", case_set.folder]
-    text = said_on_a_full_disk(300_000, *words)
+    recipe.write_text(SMALL)
+    with full_disk(20_000):
+        status, text = said("fit", "grader", "--run", run, "--recipe", recipe, "--data", case_set.folder)
+    assert status != 0
     assert "step-000001.safetensors" in text
     assert not list(run.rglob("*.safetensors*"))
     assert not (run / "grader" / "latest.json").exists()

@@ -4,13 +4,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from peers.programs import wait_until
+
+from listener.demo.run import run_demo
+from listener.errors import ListenerError
 
 COMMAND = [sys.executable, "-m", "listener.cli", "demo", "--folder"]
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
 
 
 @pytest.mark.slow
@@ -25,7 +32,8 @@ def test_the_demo_brings_report_and_picture_back_and_flags_the_severe_fractures(
 def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     demo = subprocess.Popen([*COMMAND, str(tmp_path / "demo")], stdout=subprocess.DEVNULL)
     try:
-        children = wait_for_children(demo.pid, 3)
+        wait_until(lambda: len(children_of(demo)) >= 3, "the demo starts its processes", 60)
+        children = children_of(demo)
         os.kill(demo.pid, signal.SIGKILL)
     finally:
         demo.kill()
@@ -34,18 +42,8 @@ def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
     assert alive == [] and len(gone) == len(children)
 
 
-def wait_for_children(pid: int, count: int) -> list[psutil.Process]:
-    deadline = time.monotonic() + 60
-    while True:
-        children = psutil.Process(pid).children(recursive=True)
-        if len(children) >= count:
-            return children
-        assert time.monotonic() < deadline, "the demo started no processes"
-        time.sleep(0.05)
-
-
 def test_a_folder_that_is_not_the_demos_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
-    done = subprocess.run([*COMMAND, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "name another" in done.stderr
+    with pytest.raises(ListenerError, match="name another"):
+        run_demo(tmp_path)
     assert (tmp_path / "precious").exists()

@@ -1,16 +1,15 @@
 """The gate over real connections: TLS, reloading, and an end that leaves nothing behind."""
 
 import contextlib
-import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from peers.certificates import certify
 from peers.no_notes import NoNotes
-from peers.programs import wait_until
+from peers.programs import free_port, wait_until
 from peers.wire import RJ, RQ, Instance, Target, Wire, associate, item, pdu, user_information
 
 from listener import scp
@@ -19,13 +18,6 @@ from listener.settings import Receiver, Tls
 from listener.spool import Spool
 
 _PLAIN = Tls()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -38,25 +30,6 @@ def gate(folder: Path, tls: Tls = _PLAIN, **settings: object) -> Iterator[Target
         yield Target(receiver.port)
     finally:
         server.shutdown()
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        f"/CN={name}",
-    ]
-    subprocess.run([*command, "-out", certificate, "-keyout", key], check=True, capture_output=True)
-    return certificate, key
 
 
 def secure(target: Target, context: ssl.SSLContext) -> Wire:
@@ -74,7 +47,7 @@ def client(*own: Path) -> ssl.SSLContext:
 
 
 def test_a_tls_sender_is_served_and_a_plain_one_is_not(tmp_path: Path) -> None:
-    server, key = certificate(tmp_path, "server")
+    server, key = certify(tmp_path, "server")
     with gate(tmp_path, tls=Tls(certificate=server, key=key)) as target:
         with secure(target, client()) as wire:
             wire.send(pdu(RQ, associate()))
@@ -88,7 +61,7 @@ def test_a_tls_sender_is_served_and_a_plain_one_is_not(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_versions_of_tls_are_refused(tmp_path: Path) -> None:
-    server, key = certificate(tmp_path, "server")
+    server, key = certify(tmp_path, "server")
     with gate(tmp_path, tls=Tls(certificate=server, key=key)) as target:
         old = client()
         old.set_ciphers("ALL:@SECLEVEL=0")
@@ -103,9 +76,9 @@ def test_old_versions_of_tls_are_refused(tmp_path: Path) -> None:
 
 
 def test_with_an_authority_only_its_peers_get_in(tmp_path: Path) -> None:
-    server, key = certificate(tmp_path, "server")
-    peer = certificate(tmp_path, "peer")
-    stranger = certificate(tmp_path, "stranger")
+    server, key = certify(tmp_path, "server")
+    peer = certify(tmp_path, "peer")
+    stranger = certify(tmp_path, "stranger")
     with gate(tmp_path, tls=Tls(certificate=server, key=key, authority=peer[0])) as target:
         with secure(target, client(*peer)) as wire:
             assert wire.send(pdu(RQ, associate())).receive()[0] == 2
@@ -116,7 +89,7 @@ def test_with_an_authority_only_its_peers_get_in(tmp_path: Path) -> None:
 
 
 def test_half_handshakes_keep_nobody_out(tmp_path: Path) -> None:
-    server, key = certificate(tmp_path, "server")
+    server, key = certify(tmp_path, "server")
     with gate(tmp_path, tls=Tls(certificate=server, key=key)) as target, contextlib.ExitStack() as crowd:
         for _ in range(50):
             crowd.enter_context(target.connect()).send(b"\x16\x03\x01\x02\x00\x01")
@@ -125,7 +98,7 @@ def test_half_handshakes_keep_nobody_out(tmp_path: Path) -> None:
 
 
 def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
-    server, key = certificate(tmp_path, "server")
+    server, key = certify(tmp_path, "server")
     with gate(tmp_path, tls=Tls(certificate=server, key=key)) as target:
 
         def shown() -> bytes | None:
@@ -134,7 +107,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None
                 return wire.socket.getpeercert(binary_form=True)
 
         before = shown()
-        certificate(tmp_path, "server")
+        certify(tmp_path, "server")
         assert shown() != before
         key.write_text("damaged")
         assert shown() is not None, "a damaged key must not take the old certificate away"

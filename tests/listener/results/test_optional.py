@@ -1,7 +1,6 @@
 """The objects that only some destinations ask for: when there are any, what is in them, who accepts them."""
 
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from peers import validators
 from pydicom.dataset import Dataset
 from spine_cases import CREATED_AT, study_of
 
-from listener.results.build import Result, build_results
+from listener.results.build import build_results
 from listener.results.identity import Product
 from listener.results.kinds import USUAL, ResultKind
 from listener.results.region import vertebra_region
@@ -20,13 +19,8 @@ from listener.results.segmentation import body_mask
 OPTIONAL = frozenset(ResultKind) - USUAL - {ResultKind.PLAIN_REPORT}
 
 
-@cache
 def made(kind: str) -> dict[str, Dataset]:
-    case = study_of(kind)
-    results: tuple[Result, ...] = build_results(
-        case.report, case.volume, case.headers, CREATED_AT, Product("1.2.3"), frozenset(ResultKind)
-    )
-    return {result.name: result.dataset for result in results}
+    return {result.name: result.dataset for result in study_of(kind).results(frozenset(ResultKind))}
 
 
 def written(study: str, name: str, folder: Path) -> Path:

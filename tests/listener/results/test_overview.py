@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 from dataclasses import replace
-from functools import cache
 from io import BytesIO
 from itertools import pairwise
 
@@ -27,9 +26,8 @@ from listener.results.reformat import Fit, Frame, Plane, cut, framed
 from listener.results.statement import Statement
 
 
-@cache
 def drawn(study: Study) -> NDArray[np.uint8]:
-    return draw_overview(study.statement())
+    return study.pictures()[0].pixels
 
 
 def coloured(picture: NDArray[np.uint8], grade: Grade) -> int:

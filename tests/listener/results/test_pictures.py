@@ -10,7 +10,7 @@ from spine_cases import Study, study_of
 
 from inference.findings import Grade
 from listener.results.close_up import FIT, _around, draw_close_up
-from listener.results.kinds import PICTURES, ResultKind
+from listener.results.kinds import ResultKind
 from listener.results.language import ENGLISH
 from listener.results.marks import Panel, end_plates, six
 from listener.results.notes import GRADE_COLOURS
@@ -38,7 +38,7 @@ TRITANOPIA = (
 
 
 def names(study: Study) -> list[str]:
-    return [picture.name for picture in draw_pictures(study.statement(), PICTURES)]
+    return [picture.name for picture in study.pictures()]
 
 
 def test_every_flagged_vertebra_has_a_close_up_and_no_other() -> None:
@@ -58,7 +58,7 @@ def test_only_the_pictures_asked_for_are_drawn() -> None:
 
 
 def test_pictures_are_of_one_size_and_numbered_in_order(any_study: Study) -> None:
-    drawn = draw_pictures(any_study.statement(), PICTURES)
+    drawn = any_study.pictures()
     assert {picture.pixels.shape for picture in drawn} == {(1020, 1188, 3)}
     assert [picture.number for picture in drawn] == list(range(1, len(drawn) + 1))
     for picture in drawn:

@@ -84,6 +84,7 @@ def with_raw(values: dict[int, bytes]) -> Dataset:
     return header
 
 
+@pytest.mark.filterwarnings("ignore:Failed to decode byte string:UserWarning")
 def test_bytes_that_break_their_character_set_and_dates_that_break_their_type_stay_as_they_are() -> None:
     header = with_raw({PATIENT_ID: b"\xff\xfe\x41 ", BIRTH_DATE: b"1950.01.02"})
     for result in written(reported_on(header)):
@@ -132,6 +133,8 @@ def test_words_beyond_ascii_put_the_patient_s_names_beside_them_into_unicode() -
 
 
 @pytest.mark.parametrize("named", ["ISO_IR 192", "ISO_IR 999", "", None])
+@pytest.mark.filterwarnings("ignore:Failed to decode byte string:UserWarning")
+@pytest.mark.filterwarnings("ignore:Unknown encoding 'ISO_IR 999':UserWarning")
 def test_a_name_that_cannot_be_told_for_sure_keeps_its_bytes_and_the_words_are_english(
     named: str | None,
 ) -> None:

@@ -1,7 +1,9 @@
 """The other layouts: what they hold becomes cases, what is wrong becomes a problem with file and line."""
 
 import json
+import os
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +117,22 @@ def test_a_real_mask_of_another_size_than_its_ct_is_refused(real_data: Path) -> 
 HEADER = "study,series,level,grade,x,y,z\n"
 
 
-def test_dicom_with_a_csv_is_read(tmp_path: Path) -> None:
-    study, series = write_dicom_study(tmp_path / "dicom", "a")
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A DICOM study of the spine, and the UIDs of study and series."""
+    folder = tmp_path_factory.mktemp("dicom")
+    return folder, *write_dicom_study(folder, "a")
+
+
+@pytest.fixture
+def dicom(written: tuple[Path, str, str], tmp_path: Path) -> tuple[str, str]:
+    """The study as `dicom` in the test's own folder; the UIDs of study and series."""
+    shutil.copytree(written[0], tmp_path / "dicom", copy_function=os.link)
+    return written[1:]
+
+
+def test_dicom_with_a_csv_is_read(tmp_path: Path, dicom: tuple[str, str]) -> None:
+    study, series = dicom
     rows = f"{study},{series},l1,2,1,2,3\n{study},{series},T12,0,,,\n"
     (tmp_path / "marks.csv").write_text(HEADER + rows)
     gathered = LAYOUTS["dicom"].read(Source(tmp_path))
@@ -141,8 +157,10 @@ def test_dicom_with_a_csv_is_read(tmp_path: Path) -> None:
         ("{study},,L2,1,,,", "graded twice"),
     ],
 )
-def test_a_wrong_row_of_the_csv_is_named_by_its_line(tmp_path: Path, row: str, said: str) -> None:
-    study, _ = write_dicom_study(tmp_path / "dicom", "a")
+def test_a_wrong_row_of_the_csv_is_named_by_its_line(
+    tmp_path: Path, dicom: tuple[str, str], row: str, said: str
+) -> None:
+    study, _ = dicom
     path = tmp_path / "marks.csv"
     path.write_text(f"{HEADER}{study},,L2,0,,,\n{row.format(study=study)}\n")
     (problem,) = LAYOUTS["dicom"].read(Source(tmp_path)).problems
@@ -150,15 +168,15 @@ def test_a_wrong_row_of_the_csv_is_named_by_its_line(tmp_path: Path, row: str, s
     assert said in problem.what
 
 
+@pytest.mark.usefixtures("dicom")
 def test_a_csv_without_its_columns_says_which_are_missing(tmp_path: Path) -> None:
-    write_dicom_study(tmp_path / "dicom", "a")
     (tmp_path / "marks.csv").write_text("study,level\n1,2\n")
     (problem,) = LAYOUTS["dicom"].read(Source(tmp_path)).problems
     assert "series, grade" in problem.what
 
 
+@pytest.mark.usefixtures("dicom")
 def test_a_dicom_segmentation_is_found_and_read_by_the_names_of_its_segments(tmp_path: Path) -> None:
-    write_dicom_study(tmp_path / "dicom", "a")
     path = write_segmentation(tmp_path / "dicom")
     (case,) = LAYOUTS["dicom"].read(Source(tmp_path)).cases
     assert case.mask == path
@@ -180,8 +198,8 @@ def verdict(**changes: Any) -> str:
     return json.dumps(values | changes)
 
 
-def test_the_latest_verdict_on_a_vertebra_counts(tmp_path: Path) -> None:
-    study, series = write_dicom_study(tmp_path / "dicom", "a")
+def test_the_latest_verdict_on_a_vertebra_counts(tmp_path: Path, dicom: tuple[str, str]) -> None:
+    study, series = dicom
     own = {"study_instance_uid": study, "series_instance_uid": series}
     path = tmp_path / "verdicts.jsonl"
     path.write_text(
@@ -213,8 +231,10 @@ def test_the_latest_verdict_on_a_vertebra_counts(tmp_path: Path) -> None:
         (json.dumps({"form": 1}), "lacks"),
     ],
 )
-def test_a_wrong_verdict_is_named_by_its_line(tmp_path: Path, line: str, said: str) -> None:
-    study, series = write_dicom_study(tmp_path / "dicom", "a")
+def test_a_wrong_verdict_is_named_by_its_line(
+    tmp_path: Path, dicom: tuple[str, str], line: str, said: str
+) -> None:
+    study, series = dicom
     path = tmp_path / "verdicts.jsonl"
     for key, uid in (("study_instance_uid", study), ("series_instance_uid", series)):
         line = line.replace(f'"{key}": ""', f'"{key}": "{uid}"')
@@ -226,7 +246,7 @@ def test_a_wrong_verdict_is_named_by_its_line(tmp_path: Path, line: str, said: s
 
 def _write_report(folder: Path, flag: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    document = study_of("three flagged").document()
+    document = deepcopy(study_of("three flagged").document())
     document.VerificationFlag = flag
     document.save_as(folder / "report.dcm", enforce_file_format=True)
     for number, header in enumerate(ct_headers()):

@@ -1,9 +1,7 @@
-"""One TOML file (and environment overrides) in; frozen, checked settings out."""
+"""What every part of the node can be told: one frozen, strict section each, its fields explained in place."""
 
-import os
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,15 +11,8 @@ from pydantic import (
     HttpUrl,
     IPvAnyAddress,
     SecretStr,
-    ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-
-from listener.errors import SettingsError
-
-_OTHER_VARIABLES = ("settings", "test_data")
-"""FAINTLINE_SETTINGS names the settings file, FAINTLINE_TEST_DATA the tests' data."""
 
 
 def _is_ae_title(text: str) -> str:
@@ -237,144 +228,3 @@ class Log(_Section):
 
 
 Peer = Destination | Webhook | HL7Receiver
-
-
-class Settings(BaseSettings):
-    """Everything that can be set, as ``faintline.toml`` has it."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix="FAINTLINE_",
-        env_nested_delimiter="__",
-        use_attribute_docstrings=True,
-    )
-
-    folder: Path = Path("var")
-    """Spool, registry and results: everything that must survive. Relative to the settings file."""
-    receiver: Receiver = Receiver()
-    tls: Tls = Tls()
-    worker: Worker = Worker()
-    retention: Retention = Retention()
-    report: Report = Report()
-    delivery: Delivery = Delivery()
-    audit: Audit = Audit()
-    log: Log = Log()
-    destinations: tuple[Destination, ...] = ()
-    webhooks: tuple[Webhook, ...] = ()
-    hl7: tuple[HL7Receiver, ...] = ()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, whose content arrives as the constructor's arguments."""
-        return env_settings, init_settings
-
-    @model_validator(mode="after")
-    def _destination_names_differ(self) -> "Settings":
-        names = [peer.name for peer in self.peers]
-        if len(set(names)) != len(names):
-            raise ValueError("destinations, webhooks, hl7: every name must differ from the others")
-        return self
-
-    @property
-    def spool(self) -> Path:
-        """Where received instances lie."""
-        return self.folder / "spool"
-
-    @property
-    def results(self) -> Path:
-        """Where finished results lie."""
-        return self.folder / "results"
-
-    @property
-    def audit_folder(self) -> Path:
-        """Where the audit trail lies."""
-        return self.folder / "audit"
-
-    @property
-    def registry_url(self) -> str:
-        """The database of studies and deliveries."""
-        return f"sqlite:///{self.folder / 'registry.sqlite'}"
-
-    @property
-    def screening_queue_url(self) -> str:
-        """The durable queue of studies to screen."""
-        return f"sqlite:///{self.folder / 'screening-queue.sqlite'}"
-
-    @property
-    def delivery_queue_url(self) -> str:
-        """The durable queues of results to deliver."""
-        return f"sqlite:///{self.folder / 'delivery-queue.sqlite'}"
-
-    @property
-    def peers(self) -> tuple[Peer, ...]:
-        """Everybody who gets something of a study's result."""
-        return (*self.destinations, *self.webhooks, *self.hl7)
-
-    def peer(self, name: str) -> Peer | None:
-        """Find who is called ``name``; None where it is no longer configured."""
-        return next((found for found in self.peers if found.name == name), None)
-
-
-def load_settings(path: Path) -> Settings:
-    """Read and check ``path``; raise `SettingsError` with one line for each wrong key."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
-    _demand_known_environment()
-    try:
-        settings = Settings(**content)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(path, fault) for fault in error.errors())) from None
-    return _anchored(settings, path.absolute().parent)
-
-
-def _anchored(settings: Settings, folder: Path) -> Settings:
-    """Take relative paths from the folder of the settings file, not from wherever the command runs."""
-    bundles = {"bundle": settings.worker.bundle, "shadow": settings.worker.shadow}
-    found = {name: (folder / path).resolve() for name, path in bundles.items() if path is not None}
-    files = {name: (folder / file).resolve() for name, file in settings.tls if file is not None}
-    texts = {name: (folder / file).resolve() for name, file in settings.report if isinstance(file, Path)}
-    destinations = tuple(
-        destination
-        if destination.authority is None
-        else destination.model_copy(update={"authority": (folder / destination.authority).resolve()})
-        for destination in settings.destinations
-    )
-    audit = settings.audit
-    if audit.syslog_authority is not None:
-        audit = audit.model_copy(update={"syslog_authority": (folder / audit.syslog_authority).resolve()})
-    anchored = {
-        "audit": audit,
-        "folder": (folder / settings.folder).resolve(),
-        "worker": settings.worker.model_copy(update=found),
-        "tls": settings.tls.model_copy(update=files),
-        "report": settings.report.model_copy(update=texts),
-        "destinations": destinations,
-    }
-    return settings.model_copy(update=anchored)
-
-
-def _demand_known_environment() -> None:
-    """A misspelt override must not be ignored in silence; deeper misspellings fail with the file's keys."""
-    for name in os.environ:
-        section = name.removeprefix("FAINTLINE_").split("__")[0].lower()
-        if name.startswith("FAINTLINE_") and section not in (*Settings.model_fields, *_OTHER_VARIABLES):
-            raise SettingsError(f"environment variable {name}: unknown key {section}")
-
-
-def _explain(path: Path, fault: Any) -> str:
-    key = ".".join(str(part) for part in fault["loc"]) or "settings"
-    if fault["type"] == "extra_forbidden":
-        return f"{path}: unknown key {key}"
-    return f"{path}: {key}: {fault['msg'].removeprefix('Value error, ')}"
