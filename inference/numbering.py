@@ -6,6 +6,10 @@ fit no chain (pelvis, femur, skull) are left out, and a point may be missing whe
 
 Some spines have a thirteenth thoracic or a sixth lumbar vertebra, which have no name here, and some have one
 fewer. They are weighed against the usual numberings: where one of them is likely, no usual one is certain.
+
+Ribs and organs that lie otherwise than usual make a whole spine look one level too high or too low. The
+sacrum does not: where it is seen it counts most, as it does for a radiologist; where it is not, no numbering
+is quite certain.
 """
 
 import json
@@ -17,7 +21,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from inference.levels import GRADED_LEVELS, LEVELS
 
@@ -37,6 +41,13 @@ TILT_SPREAD_DEGREES: Final = 25.0
 
 LEVEL_DOUBT: Final = 0.2
 """Share of the points whose level scores are taken to say nothing: some wrong ones must not break a chain."""
+
+SHIFTED_SHARE: Final = 0.1
+"""How many spines look one level too high as a whole; as many look one too low."""
+
+SACRUM: Final = LEVELS.index("S1")
+SACRUM_DOUBT: Final = 0.02
+"""Share of the points whose likeness to the sacrum is taken to say nothing."""
 
 EXTRA_VERTEBRAE: Final = (("T12", 0.01), ("L5", 0.04))
 """After which level a spine may have one more, and how many spines do (T13; L6, or a lumbar S1)."""
@@ -101,8 +112,10 @@ def number_chain(peaks: list[Peak], threshold: float, temperature: float) -> Cha
         return Chain(chosen, unknown, 0.0, tuple(float(LEVELS[n] in GRADED_LEVELS) for n in unknown))
     numberings, prior = _numberings(steps)
     scores = np.array([_score(chosen, named, np.diff(steps)) for named in numberings]).T
-    posterior = softmax(scores / temperature + np.log(prior), axis=1).mean(axis=0)
+    sacral = np.array([_sacral_log(chosen, named) for named in numberings]).T
     usual = np.flatnonzero(prior == 1)
+    blurred = _blurred(scores / temperature, len(usual))
+    posterior = softmax(blurred + sacral + np.log(prior), axis=1).mean(axis=0)
     best = max(usual, key=lambda number: float(posterior[number]))
     levels = tuple(int(level) for level in numberings[best])
     is_graded = np.array([*(level in GRADED_LEVELS for level in LEVELS), True])
@@ -200,6 +213,23 @@ def _score(chain: tuple[Peak, ...], named: NDArray[np.int64], spans: NDArray[np.
             beside = min(int(start if end == UNNAMED else end), len(LEVELS) - 2)
             score = score + _step_log(upper, lower, 1)[beside]
     return np.asarray(score)
+
+
+def _blurred(scores: Array, usual: int) -> Array:
+    """Scores (looks, numberings) where a whole spine may look shifted; the ``usual`` come first, in order."""
+    sound, shifted = np.log(1 - 2 * SHIFTED_SHARE), np.log(SHIFTED_SHARE)
+    beside = np.pad(scores[:, :usual], ((0, 0), (1, 1)), constant_values=-np.inf)
+    mixed = logsumexp([beside[:, 1:-1] + sound, beside[:, :-2] + shifted, beside[:, 2:] + shifted], axis=0)
+    return np.concatenate([mixed, scores[:, usual:] + sound], axis=1)
+
+
+def _sacral_log(chain: tuple[Peak, ...], named: NDArray[np.int64]) -> Array:
+    """Log-likelihood ratio, by look, of that point being the sacrum which ``named`` says, or of none."""
+    alike = np.exp(np.array([peak.level_log[:, SACRUM] for peak in chain]))
+    alike = (1 - SACRUM_DOUBT) * alike + SACRUM_DOUBT / len(LEVELS)
+    chance = 1 / len(LEVELS)
+    ratio = np.where(named[:, None] == SACRUM, alike / chance, (1 - alike) / (1 - chance))
+    return np.asarray(np.log(ratio).sum(axis=0))
 
 
 def _level_log(peak: Peak) -> Array:

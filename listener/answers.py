@@ -28,9 +28,6 @@ from listener.settings import Settings
 from listener.spool import Spool
 from listener.verdicts import Verdict
 
-SR_CLASSES: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.88.{last}" for last in (11, 22, 33, 34))
-"""Basic Text, Enhanced, Comprehensive and Comprehensive 3D SR."""
-
 ENGLISH: Final = read_catalogue()
 NEAR_MM: Final = 20.0
 """How far a reader's region may lie from the body that it speaks of: less than to the next body."""
@@ -49,11 +46,16 @@ class ReportedVertebra:
     key: ResultKey
 
 
-def reported_vertebrae(results: Path, study_instance_uid: str) -> list[ReportedVertebra]:
-    """Return every vertebra graded in any version of a study's results, the latest version last."""
-    found = []
+def reported_vertebrae(
+    results: Path, study_instance_uid: str, versions: Sequence[str] = ()
+) -> list[ReportedVertebra]:
+    """Return every vertebra graded in any version of a study's results, the latest version last.
+
+    ``versions`` are result keys in the order in which they were sent; what never was comes first.
+    """
+    found, order = [], {key: place for place, key in enumerate(versions)}
     files = (results / study_instance_uid).glob("*/findings.json")
-    for file in sorted(files, key=lambda path: path.stat().st_mtime):
+    for file in sorted(files, key=lambda path: (order.get(path.parent.name, -1), path.parent.name)):
         key, content = ResultKey(file.parent.name), json.loads(file.read_text())
         for number, finding in enumerate(content["findings"]):
             if finding["assessed"]:
@@ -73,9 +75,11 @@ def _reported(
 
 
 def verdicts_in(
-    settings: Settings, study_instance_uid: str, name: str, received_at: datetime
+    settings: Settings, study_instance_uid: str, name: str, received_at: datetime, versions: Sequence[str]
 ) -> tuple[Verdict, ...]:
     """Return the verdicts of one document in the spool; none where it cannot be read.
+
+    ``versions`` are the result keys of the study in the order in which they were sent.
 
     Raises
     ------
@@ -84,7 +88,7 @@ def verdicts_in(
     words = read_catalogue(settings.report.wording)
     try:
         folder = Spool(settings.spool).study_folder(study_instance_uid)
-        reported = reported_vertebrae(settings.results, study_instance_uid)
+        reported = reported_vertebrae(settings.results, study_instance_uid, versions)
 
         def image(sop_instance_uid: str) -> Dataset:
             return dcmread(folder / f"{sop_instance_uid}.dcm", stop_before_pixels=True)

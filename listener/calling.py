@@ -55,7 +55,7 @@ class Caller:
         """Associate for so many ``exchanges`` of messages with ``size_bytes`` in all; release at the end.
 
         The association may not be established: `why_not` and `accepts_none` say more. Raises `CannotCall`
-        where the files for TLS cannot be used.
+        where the files for TLS cannot be used, or the destination's name is not known.
         """
         secure = _tls(self.tls, destination)
         sending_seconds = size_bytes / self.bytes_per_second
@@ -63,13 +63,16 @@ class Caller:
         for sop_class in sop_classes:
             application.add_requested_context(sop_class, _SYNTAXES)
         with _cut_after(self.timeout_seconds * (2 + exchanges) + sending_seconds) as opened:
-            association = application.associate(
-                destination.host,
-                destination.port,
-                ae_title=destination.ae_title,
-                evt_handlers=[opened, *handlers],
-                tls_args=secure,
-            )
+            try:
+                association = application.associate(
+                    destination.host,
+                    destination.port,
+                    ae_title=destination.ae_title,
+                    evt_handlers=[opened, *handlers],
+                    tls_args=secure,
+                )
+            except socket.gaierror as error:
+                raise CannotCall(f"the name {destination.host} is not known") from error
             try:
                 yield association
             finally:
@@ -119,13 +122,17 @@ def _tls(tls: Tls, destination: Destination) -> tuple[ssl.SSLContext, str] | Non
 def _cut_after(seconds: float) -> Iterator[EventHandlerType]:
     """A handler that notes the connection of an association; it is cut when the time is over."""
     connections: list[socket.socket] = []
+    is_over = threading.Event()
 
     def opened(event: Event) -> None:
         assert event.assoc.dul.socket is not None and event.assoc.dul.socket.socket is not None
         connections.append(event.assoc.dul.socket.socket)
         serve_nobody_in(event.assoc)
+        if is_over.is_set():  # a name that took so long to look up
+            cut()
 
     def cut() -> None:
+        is_over.set()
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

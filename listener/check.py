@@ -13,6 +13,7 @@ from listener.calling import Caller
 from listener.delivery import echo
 from listener.errors import SettingsError
 from listener.results.language import read_language
+from listener.retention import disk_percent
 from listener.settings import Destination, Settings
 
 
@@ -29,6 +30,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     """Check everything the node needs, one by one; each is reported before the next begins."""
     yield _folder(settings)
     yield _free_space(settings)
+    yield _retention(settings)
     yield _bundle("model bundle", settings.worker.bundle or DEFAULT_BUNDLE)
     if settings.worker.shadow is not None:
         yield _bundle("shadow bundle", settings.worker.shadow)
@@ -43,24 +45,38 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
 
 def _folder(settings: Settings) -> CheckResult:
     subject = f"folder {settings.folder}"
-    nearest = settings.folder
-    while not nearest.exists():
-        nearest = nearest.parent
+    nearest = _nearest(settings.folder)
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         return CheckResult(subject, "", f"{nearest} cannot be written by this user")
     return CheckResult(subject, "can be written", None)
 
 
 def _free_space(settings: Settings) -> CheckResult:
-    nearest = settings.folder
-    while not nearest.exists():
-        nearest = nearest.parent
-    free_mb = shutil.disk_usage(nearest).free >> 20
+    free_mb = shutil.disk_usage(_nearest(settings.folder)).free >> 20
     least_mb = settings.receiver.free_space_mb
     fault = None
     if free_mb < least_mb:
         fault = f"{free_mb} MB left; instances are refused below free_space_mb = {least_mb}"
     return CheckResult("free space", f"{free_mb} MB", fault)
+
+
+def _retention(settings: Settings) -> CheckResult:
+    """What will be removed, before it is."""
+    limits, rules = settings.retention, []
+    if limits.days:
+        rules.append(f"{limits.days:g} days after their last image")
+    if limits.disk_percent and settings.peers:
+        full = disk_percent(_nearest(settings.folder))
+        rules.append(f"above {limits.disk_percent:g} % of the disk (now {full:.0f} %), the oldest first")
+    removed = f"studies that are done are removed {', and '.join(rules)}" if rules else "nothing is removed"
+    return CheckResult("retention", removed, None)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or where it will be made."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _bundle(subject: str, folder: Path) -> CheckResult:

@@ -17,6 +17,8 @@ CT_SOP_CLASSES: Final = frozenset(
     )
 )
 """What can be screened."""
+SR_SOP_CLASSES: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.88.{last}" for last in (11, 22, 33, 34))
+"""What may answer our reports: Basic Text, Enhanced, Comprehensive and Comprehensive 3D SR."""
 
 TRANSFER_SYNTAXES: Final[tuple[str, ...]] = (
     "1.2.840.10008.1.2.4.70",  # JPEG Lossless, first-order prediction

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from listener import durable_queue
-from listener.answers import SR_CLASSES, verdicts_in
+from listener.answers import verdicts_in
 from listener.audit import Audit
 from listener.clock import Ticker, WallClock
 from listener.completeness import close_quiet_studies
@@ -145,8 +145,9 @@ class Chores:
 
     def read_answers(self) -> None:
         """Look for radiologists' verdicts in documents that came back."""
-        for study_instance_uid, name, received_at in self._registry.answers.unread(SR_CLASSES):
-            found = verdicts_in(self._settings, study_instance_uid, name, received_at)
+        for study_instance_uid, name, received_at in self._registry.answers.unread():
+            versions = self._registry.deliveries.versions(study_instance_uid)
+            found = verdicts_in(self._settings, study_instance_uid, name, received_at, versions)
             self._registry.answers.note(study_instance_uid, name, found)
             log.info("document read", study_instance_uid=study_instance_uid, verdicts=len(found))
 

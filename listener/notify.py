@@ -67,6 +67,9 @@ def _posted(url: str, body: bytes, headers: dict[str, str], timeout_seconds: flo
     timer.daemon = True
     timer.start()
     try:
+        connection.connect()
+        if is_cut.is_set():  # a name that took so long to look up
+            raise TimeoutError
         connection.request("POST", urlunsplit(("", "", to.path or "/", to.query, "")), body, headers)
         status = connection.getresponse().status
         if is_cut.is_set():  # what came before the cut looks like a whole answer

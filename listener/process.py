@@ -93,7 +93,7 @@ def _die_with_parent() -> None:
 
     def watch() -> None:
         while os.read(0, 1):
-            pass
+            pass  # it asks whether we are still there (`pulse`)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -1,8 +1,9 @@
 """Studies that are done in; room on the disk out: the oldest first, and never what may still be needed.
 
-What is not screened, not delivered or not yet confirmed stays, whatever its age. A study's findings stay too:
-a radiologist's answer may come months later. A study whose images were taken away and that is sent again is
-screened again, and gives the same results.
+What is not screened, not delivered, not yet confirmed, or has an answer not yet read, stays, whatever its
+age, and so does a study of which something was set aside for somebody to look at. A study's findings stay
+too: a radiologist's answer may come months later. A study whose images were taken away and that is sent again
+is screened again, and gives the same results.
 """
 
 import contextlib
@@ -22,8 +23,18 @@ from listener.spool import Spool
 log = structlog.get_logger()
 
 FINDINGS = "findings.json"
+LATE_IMAGES = timedelta(hours=1)
+"""A younger study is not taken for a full disk: what still came of it would be screened without the rest."""
+WARNED_PERCENT = 5
+"""So much before the disk is too full a warning is logged."""
 _LEFTOVER_SECONDS = 3600.0
 """A temporary file so old belongs to a process that was killed."""
+
+
+def disk_percent(folder: Path) -> float:
+    """How full the disk of ``folder`` is."""
+    disk = shutil.disk_usage(folder)
+    return 100 * (disk.total - disk.free) / disk.total
 
 
 class Retention:
@@ -34,6 +45,7 @@ class Retention:
         self._registry = registry
         self._audit = audit
         self._spool = Spool(settings.spool)
+        self._is_warned = False
         self._aside = settings.spool / ".cleared"
         make_folder(self._aside)
 
@@ -41,27 +53,44 @@ class Retention:
         """Clear what is due by ``now``; return how many studies it was."""
         self._finish_what_was_begun()
         self._sweep(self._settings.results)
-        limits, cleared = self._settings.retention, 0
-        age = timedelta(days=limits.days)
+        self._warn()
+        cleared = 0
         for study_instance_uid, last_received_at in self._registry.studies.settled():
-            too_old = limits.days > 0 and now - last_received_at > age
-            if (too_old or self._is_too_full()) and self._clear(study_instance_uid):
+            is_due = self._is_too_old(now - last_received_at) or self._makes_room(now - last_received_at)
+            if is_due and self._clear(study_instance_uid):
                 cleared += 1
         return cleared
 
-    def _is_too_full(self) -> bool:
+    def _is_too_old(self, age: timedelta) -> bool:
+        days = self._settings.retention.days
+        return 0 < days < age / timedelta(days=1)
+
+    def _makes_room(self, age: timedelta) -> bool:
+        """Whether to take it for a full disk: never while nobody is sent results, who would miss them."""
         most = self._settings.retention.disk_percent
-        disk = shutil.disk_usage(self._settings.folder)
-        return 0 < most < 100 * (disk.total - disk.free) / disk.total
+        is_wanted = bool(most) and bool(self._settings.peers) and age >= LATE_IMAGES
+        return is_wanted and disk_percent(self._settings.folder) > most
+
+    def _warn(self) -> None:
+        """Tell it before it begins, once each time that the disk gets so full."""
+        most, full = self._settings.retention.disk_percent, disk_percent(self._settings.folder)
+        nears = bool(most) and full > most - WARNED_PERCENT
+        if nears and not self._is_warned:
+            what = f"above {most:g} % the oldest studies that are done are removed (retention.disk_percent)"
+            log.warning("the disk fills up", full_percent=round(full), what=what)
+        self._is_warned = nears
 
     def _clear(self, study_instance_uid: str) -> bool:
         folder, aside = self._spool.study_folder(study_instance_uid), self._aside / study_instance_uid
 
-        def take_away() -> None:
+        def take_away() -> bool:
             with contextlib.suppress(FileNotFoundError):
+                if self._spool.has_set_aside(study_instance_uid):
+                    return False
                 folder.rename(aside)
                 sync_folder(self._aside)
                 sync_folder(folder.parent)
+            return True
 
         if not self._registry.studies.forget_images(study_instance_uid, take_away):
             return False

@@ -1,4 +1,4 @@
-"""`faintline serve`: starts the roles as processes of their own and starts again whichever dies."""
+"""`faintline serve`: starts the roles as processes of their own and starts again whichever dies or hangs."""
 
 import fcntl
 import os
@@ -17,6 +17,7 @@ from listener import durable_queue
 from listener.durable_file import make_folder
 from listener.errors import SettingsError
 from listener.process import until_stopped
+from listener.pulse import LOOK_SECONDS, Pulse
 from listener.registry import Registry
 from listener.results.language import read_language
 from listener.settings import Settings
@@ -67,7 +68,10 @@ def prepare_databases(settings: Settings) -> None:
 
 
 class Child:
-    """One role's process, kept alive; the pause before its next start grows while it dies quickly."""
+    """One role's process, kept alive; the pause before its next start grows while it dies quickly.
+
+    One that is there and does nothing any more is ended, and started again like one that died.
+    """
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
         self._command = [sys.executable, "-m", module, *arguments]
@@ -91,7 +95,21 @@ class Child:
         # The child watches this pipe and ends when we do, however we end. A session of its own keeps a Ctrl-C
         # for us, so that we stop it and not take its end for a death.
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen(self._command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, env=environment, start_new_session=True
+        )
+        threading.Thread(
+            target=self._end_when_silent, args=[process], name=f"watch {self._role}", daemon=True
+        ).start()
+        return process
+
+    def _end_when_silent(self, process: subprocess.Popen[bytes]) -> None:
+        pulse = Pulse(process)
+        while process.returncode is None and not self._stopping.wait(LOOK_SECONDS):
+            if pulse.is_gone():
+                log.error("a process does nothing any more and is ended", role=self._role)
+                process.kill()
+                return
 
     def _keep_alive(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS

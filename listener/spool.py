@@ -174,6 +174,10 @@ class Spool:
         path.replace(path.with_name(f"{name}{_DAMAGED_SUFFIX}"))
         sync_folder(path.parent)
 
+    def has_set_aside(self, study_instance_uid: str) -> bool:
+        """Whether a study has conflicting duplicates or damaged files, for somebody to look into."""
+        return any(file.suffix != _SUFFIX for file in self.study_folder(study_instance_uid).iterdir())
+
     def _demand_space(self) -> None:
         """Refuse below the watermark; the disk is asked once a second, and what came since is counted."""
         if time.monotonic() - self._asked_at > _ASKING_SECONDS:

@@ -97,8 +97,9 @@ class FinishedResult:
 
 @dataclass(frozen=True, slots=True)
 class EarlierReport:
-    """A report of ours that went out, of which another may be a new version."""
+    """A report of ours that went out and that another may supersede; ``result_key`` names its version."""
 
+    result_key: str
     sop_class_uid: str
     sop_instance_uid: str
     series_instance_uid: str

@@ -1,13 +1,24 @@
 """Documents that may answer our reports, and the verdicts that were read from them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from listener.contexts import SR_SOP_CLASSES
 from listener.registry.database import Database, as_time
 from listener.registry.schema import answers_read, instances, results, verdicts
 from listener.verdicts import Verdict
+
+UNREAD = (
+    instances.c.sop_class_uid.in_(sorted(SR_SOP_CLASSES)),
+    instances.c.sop_instance_uid.not_in(sa.select(results.c.sop_instance_uid)),
+    ~sa.exists().where(
+        answers_read.c.study_instance_uid == instances.c.study_instance_uid,
+        answers_read.c.name == instances.c.name,
+    ),
+)
+"""A document that may hold verdicts and was not looked through yet."""
 
 
 class Answers:
@@ -16,17 +27,9 @@ class Answers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unread(self, sop_classes: Iterable[str]) -> list[tuple[str, str, datetime]]:
-        """Documents received of these classes, not made by us, as (study, file name, when received)."""
-        read = sa.exists().where(
-            answers_read.c.study_instance_uid == instances.c.study_instance_uid,
-            answers_read.c.name == instances.c.name,
-        )
-        query = sa.select(instances).where(
-            instances.c.sop_class_uid.in_(sorted(sop_classes)),
-            instances.c.sop_instance_uid.not_in(sa.select(results.c.sop_instance_uid)),
-            ~read,
-        )
+    def unread(self) -> list[tuple[str, str, datetime]]:
+        """Documents that may answer us and were not made by us, as (study, file name, when received)."""
+        query = sa.select(instances).where(*UNREAD)
         with self._database.reading() as connection:
             return [
                 (row.study_instance_uid, row.name, as_time(row.received_at))

@@ -73,17 +73,17 @@ class Deliveries:
         )
 
     def earlier_reports(self, study_instance_uid: str, kinds: Sequence[str]) -> list[EarlierReport]:
-        """The results of some kinds that a destination has of a study, of whatever version."""
+        """The results of some kinds that a destination has of a study, of any version, the latest last."""
         taken = sa.select(deliveries.c.sop_instance_uid).where(deliveries.c.state.in_(TAKEN))
         query = (
             sa.select(results)
             .where(results.c.study_instance_uid == study_instance_uid, results.c.kind.in_(kinds))
             .where(results.c.sop_instance_uid.in_(taken), results.c.series_instance_uid != "")
-            .order_by(results.c.created_at)
         )
         with self._database.reading() as connection:
-            return [
+            reports = [
                 EarlierReport(
+                    row.result_key,
                     row.sop_class_uid,
                     row.sop_instance_uid,
                     row.series_instance_uid,
@@ -91,6 +91,20 @@ class Deliveries:
                 )
                 for row in connection.execute(query)
             ]
+        order = self.versions(study_instance_uid)
+        return sorted(reports, key=lambda report: order.index(report.result_key))
+
+    def versions(self, study_instance_uid: str) -> list[str]:
+        """The result keys of a study in the order in which they were to be sent: no clock has a say in it."""
+        query = (
+            sa.select(results.c.result_key)
+            .join(deliveries, deliveries.c.sop_instance_uid == results.c.sop_instance_uid)
+            .where(results.c.study_instance_uid == study_instance_uid)
+            .group_by(results.c.result_key)
+            .order_by(sa.func.min(deliveries.c.id))
+        )
+        with self._database.reading() as connection:
+            return [row.result_key for row in connection.execute(query)]
 
     def destinations_of(self, study_instance_uid: str) -> set[str]:
         """Who has a result of the study: whatever supersedes it, they must get too."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from listener.registry.answers import UNREAD
 from listener.registry.database import Database, as_time
 from listener.registry.schema import deliveries, instances, open_associations, results, studies
 from listener.study import DeliveryState, Study, StudyState
@@ -151,21 +152,22 @@ class Studies:
                 (row.study_instance_uid, as_time(row.last_received_at)) for row in connection.execute(query)
             ]
 
-    def forget_images(self, study_instance_uid: str, take_away: Callable[[], None]) -> bool:
+    def forget_images(self, study_instance_uid: str, take_away: Callable[[], bool]) -> bool:
         """Forget the images of a settled study; False where there is something to be done with it.
 
         ``take_away`` is called while no association can begin to carry the study: a sender waits, and finds
-        the study's folder gone.
+        the study's folder gone. It may say no.
         """
         this = studies.c.study_instance_uid == study_instance_uid
         carried = sa.exists().where(open_associations.c.study_instance_uid == study_instance_uid)
         with self._database.writing() as connection:
             if connection.execute(sa.select(studies).where(this, *_SETTLED, ~carried)).first() is None:
                 return False
+            if not take_away():
+                return False
             connection.execute(
                 sa.delete(instances).where(instances.c.study_instance_uid == study_instance_uid)
             )
-            take_away()
             return True
 
     def image_names(self, study_instance_uid: str) -> set[str]:
@@ -214,7 +216,9 @@ _SETTLED = (
         results.c.sop_instance_uid == deliveries.c.sop_instance_uid,
         _OPEN,
     ),
+    ~sa.exists().where(instances.c.study_instance_uid == studies.c.study_instance_uid, *UNREAD),
 )
+"""Studies with nothing left to be done, by us or by a destination."""
 
 
 def _has_images() -> sa.ColumnElement[bool]:

@@ -71,7 +71,7 @@ def build_results(
     created_at : written as the objects' dates and times; the UIDs do not depend on it
     product : the release that speaks
     kinds : what to make
-    earlier : what was reported on this study before; of it, this result supersedes the latest version
+    earlier : what was reported on this study before, the latest last: that version this result supersedes
     language : the sentences; of a study whose patient's names cannot be decoded, results are in English
 
     Raises
@@ -156,10 +156,9 @@ def _in_one_character_set(context: StudyContext, language: Language) -> tuple[St
 
 
 def _superseded(key: ResultKey, earlier: Sequence[EarlierReport]) -> tuple[EarlierReport, ...]:
-    """The reports of the latest other version."""
+    """The reports of the latest other version; ``earlier`` has the latest last."""
     others = [report for report in earlier if report.sop_instance_uid not in report_uids(key)]
-    latest = max((report.created_at for report in others), default=None)
-    return tuple(report for report in others if report.created_at == latest)
+    return tuple(report for report in others if report.result_key == others[-1].result_key)
 
 
 def _result(statement: Statement, kind: ResultKind, name: str, dataset: Dataset) -> Result:

@@ -107,13 +107,15 @@ class Worker(_Section):
 
 
 class Retention(_Section):
-    """How long images and results stay: never is anything removed that is not screened and delivered."""
+    """How long images and results stay here, which is no archive: never is anything removed that is not
+    screened and delivered, or that somebody should look into."""
 
     days: float = Field(default=0, ge=0)
     """A study that is done is removed so many days after its last image came; 0 keeps it for as long as there
     is room."""
     disk_percent: float = Field(default=90, ge=0, le=100)
-    """When the disk is fuller than this, the oldest studies that are done are removed; 0 never does that."""
+    """When the disk is fuller than this, the oldest studies that are done are removed, an hour after their
+    last image at the earliest; 0 never does that, and a full disk refuses what arrives."""
 
 
 class Report(_Section):

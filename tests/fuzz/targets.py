@@ -122,7 +122,7 @@ def answer(content: bytes) -> None:
     """A Structured Report that comes back."""
     settings = _reported()
     (settings.spool / "1.2" / "answer.dcm").write_bytes(content)
-    verdicts_in(settings, "1.2", "answer.dcm", datetime.now(UTC))
+    verdicts_in(settings, "1.2", "answer.dcm", datetime.now(UTC), ())
 
 
 @cache

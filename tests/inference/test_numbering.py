@@ -1,12 +1,14 @@
 """Chains of points with known levels: named right, cleaned of what is no spine, or refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.levels import LEVELS
-from inference.numbering import Peak, number_chain, spacing_mm
+from inference.numbering import SACRUM, Peak, number_chain, spacing_mm
 
 
 def level_log(level: int | None, certainty: float) -> np.ndarray:
@@ -37,7 +39,20 @@ def test_any_run_of_levels_with_jittered_spacing_is_named_right(
     chain = number_chain(spine(first, last, np.random.default_rng(seed), 0.05, scale), 0.3, 1.0)
     assert chain is not None
     assert chain.levels == tuple(range(first, last + 1))
-    assert chain.confidence > 0.9
+    assert chain.confidence > 0.7
+
+
+def test_the_sacrum_outweighs_a_spine_that_looks_one_level_too_high() -> None:
+    peaks = spine(15, 24, np.random.default_rng(0), 0.0)
+    shifted = [replace(peak, level_log=level_log(14 + number, 0.6)) for number, peak in enumerate(peaks)]
+    chain = number_chain([*shifted[:-1], replace(peaks[-1], level_log=level_log(SACRUM, 0.99))], 0.3, 4.0)
+    assert chain is not None
+    assert chain.levels[-1] == SACRUM
+    assert chain.confidence < 0.7
+    without = number_chain(shifted[:-1], 0.3, 4.0)
+    assert without is not None
+    assert without.levels[0] == 14
+    assert without.confidence < 0.9
 
 
 def test_a_missed_vertebra_leaves_a_gap_in_the_numbers() -> None:

@@ -1,6 +1,7 @@
 """Documents that answer our report: what is a verdict, and what is not."""
 
 import json
+import os
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -170,6 +171,32 @@ def test_a_fracture_that_was_missed_is_a_verdict_on_its_level(reported: list[Rep
     item(document, "121106").TextValue = "L2: fracture, Genant 1"
     verdict = only(read_verdicts(document, reported, RECEIVED))
     assert (verdict.level, verdict.found_grade, verdict.grade) == ("L2", 0, 1)
+
+
+def test_of_several_versions_the_one_sent_last_is_answered_whatever_the_times_of_their_files(
+    tmp_path: Path,
+) -> None:
+    for key, grade, moment in (("b" * 64, 1, 3.0), ("a" * 64, 2, 2.0), ("c" * 64, 3, 1.0)):
+        content = as_json(CASE.report)
+        for finding in content["findings"]:
+            finding["grade"] = grade if finding["assessed"] else None
+        file = tmp_path / STUDY / key / "findings.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(content))
+        os.utime(file, (moment, moment))  # as after a restore, or with a clock that was set back
+    grades = {
+        versions: [ours.grade for ours in reported_vertebrae(tmp_path, STUDY, [v * 64 for v in versions])]
+        for versions in ("bac", "cab", "ba")
+    }
+    count = len(CASE.report.assessed)
+    assert grades["bac"] == count * [1] + count * [2] + count * [3]
+    assert grades["cab"] == count * [3] + count * [2] + count * [1]
+    assert grades["ba"] == count * [3] + count * [1] + count * [2]
+    document = returned()
+    item(document, "112040").UID = "1.2.3.99"
+    item(document, "121106").TextValue = "T12: fracture, Genant 1"
+    sent_last = reported_vertebrae(tmp_path, STUDY, ["b" * 64, "c" * 64, "a" * 64])
+    assert only(read_verdicts(document, sent_last, RECEIVED)).found_grade == 2
 
 
 def made_from(kind: str, tmp_path: Path) -> tuple[Dataset, list[ReportedVertebra]]:

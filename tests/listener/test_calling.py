@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ct_slices import ct_slice
@@ -119,6 +120,29 @@ def test_a_destination_that_accepts_and_never_answers_is_given_up_in_time(
         began = time.monotonic()
         assert attempt(result, at(port))[0] is Outcome.LATER
         assert time.monotonic() - began < LONGEST_S
+
+
+def test_a_name_that_nobody_knows_is_said_and_tried_later(result: Path) -> None:
+    nowhere = at(104).model_copy(update={"host": "pacs.invalid"})
+    assert attempt(result, nowhere) == (Outcome.LATER, "the name pacs.invalid is not known")
+    assert echo(PLAIN, nowhere) == "the name pacs.invalid is not known"
+
+
+@pytest.mark.slow
+def test_a_name_looked_up_for_longer_than_the_whole_call_may_take_does_not_make_it_endless(
+    result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+
+    def slowly(*arguments: Any, **more: Any) -> Any:
+        time.sleep(LONGEST_S / 2)  # pynetdicom asks three times
+        return look_up(*arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with silent(drip) as port:
+        began = time.monotonic()
+        assert attempt(result, at(port))[0] is Outcome.LATER
+        assert time.monotonic() - began < 3 * LONGEST_S
 
 
 # TLS

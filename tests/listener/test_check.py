@@ -1,5 +1,6 @@
 """What `faintline check` finds, said in words that name what to mend."""
 
+import re
 import socket
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from listener.check import run_checks
 from listener.errors import SettingsError
 from listener.serve import running
-from listener.settings import Destination, Receiver, Report, Settings, Worker
+from listener.settings import Destination, Receiver, Report, Retention, Settings, Worker
 
 
 def faults(settings: Settings) -> dict[str, str]:
@@ -28,6 +29,22 @@ def settings(folder: Path, **changes: object) -> Settings:
 
 def test_a_sound_node_has_no_fault(tmp_path: Path) -> None:
     assert faults(settings(tmp_path / "var")) == {}
+
+
+def retention(given: Settings) -> str:
+    return next(result.remark for result in run_checks(given) if result.subject == "retention")
+
+
+def test_what_will_be_removed_is_said_before_it_is(tmp_path: Path) -> None:
+    pacs = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)
+    said = retention(settings(tmp_path / "var", destinations=(pacs,)))
+    assert re.fullmatch(
+        r"studies that are done are removed above 90 % of the disk \(now \d+ %\), the oldest first", said
+    )
+    month = Retention(days=30, disk_percent=0)
+    said = retention(settings(tmp_path / "var", destinations=(pacs,), retention=month))
+    assert said == "studies that are done are removed 30 days after their last image"
+    assert retention(settings(tmp_path / "var")) == "nothing is removed"
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

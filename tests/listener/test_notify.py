@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydicom.dataset import Dataset
@@ -226,6 +226,26 @@ def dribbling() -> Iterator[int]:
 
         threading.Thread(target=serve, daemon=True).start()
         yield server.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_a_webhook_whose_name_is_looked_up_for_too_long_is_given_up_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, look_up = tmp_path / "webhook", socket.getaddrinfo
+    path.write_bytes(body(NoticeKind.WEBHOOK))
+
+    def slowly(*arguments: Any, **more: Any) -> Any:
+        time.sleep(2)
+        return look_up(*arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with dribbling() as port:
+        url = f"http://127.0.0.1:{port}/"
+        webhook = Webhook.model_validate({"name": "ris", "url": url, "secret": SECRET})
+        began = time.monotonic()
+        assert post(delivery(path), path, webhook, 0.5).outcome is Outcome.LATER
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("kind", [NoticeKind.WEBHOOK, NoticeKind.HL7])

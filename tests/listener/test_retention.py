@@ -4,11 +4,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ct_slices import EXPLICIT, ct_slice, store
+from structlog.testing import capture_logs
 
 from listener import settings as configuration
 from listener.audit import FILE_NAME, Audit
@@ -16,20 +19,28 @@ from listener.journal import reconcile
 from listener.registry import Registry
 from listener.retention import Retention
 from listener.serve import prepare_databases
-from listener.settings import Settings
-from listener.spool import Spool
+from listener.settings import Destination, Settings
+from listener.spool import Spool, is_conflict
 from listener.study import DeliveryState, FinishedResult, ReceivedInstance, StudyState
 
 NOW = datetime.now(UTC)
+COMPREHENSIVE_SR = "1.2.840.10008.5.1.4.1.1.88.33"
 OLD = NOW - timedelta(days=31)
 MONTH = configuration.Retention(days=30, disk_percent=0)
+FULL = configuration.Retention(days=0, disk_percent=1e-9)
+PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
 
 
 class Node:
     """A spool, results and a registry, and one month as the time that everything is kept."""
 
-    def __init__(self, folder: Path, keep: configuration.Retention = MONTH) -> None:
-        self.settings = Settings(folder=folder, retention=keep)
+    def __init__(
+        self,
+        folder: Path,
+        keep: configuration.Retention = MONTH,
+        destinations: tuple[Destination, ...] = (PACS,),
+    ) -> None:
+        self.settings = Settings(folder=folder, retention=keep, destinations=destinations)
         prepare_databases(self.settings)
         self.registry = Registry(self.settings.registry_url)
         self.spool = Spool(self.settings.spool)
@@ -120,10 +131,37 @@ def more_arrived(node: Node) -> None:
     node.registry.arrivals.record([ReceivedInstance(header, stored.name, EXPLICIT, OLD)])
 
 
+def answered(node: Node) -> None:
+    """A report came back, and its verdicts were not read yet."""
+    node.done("1.1")
+    answer = ct_slice(study="1.1", sop="1.1.7")
+    header, stored = store(node.spool, answer)
+    header = replace(header, sop_class_uid=COMPREHENSIVE_SR)
+    node.registry.arrivals.record([ReceivedInstance(header, stored.name, EXPLICIT, OLD)])
+    assert node.registry.studies.all()[0].state is StudyState.SCREENED
+
+
+def conflicting(node: Node) -> None:
+    node.done("1.1")
+    other = ct_slice(study="1.1", sop="1.1.1")
+    other.PatientComments = "other content under the same UID"
+    header, stored = store(node.spool, other)
+    assert is_conflict(stored.name)
+    node.registry.arrivals.record([ReceivedInstance(header, stored.name, EXPLICIT, OLD)])
+
+
+def damaged(node: Node) -> None:
+    node.done("1.1")
+    node.spool.set_aside("1.1", "1.1.1.dcm")
+
+
 @pytest.mark.parametrize(
     "state",
-    [receiving, screened_and_not_sent, sent_and_not_confirmed, refused, parked, still_carried, more_arrived],
-)
+    [
+        receiving, screened_and_not_sent, sent_and_not_confirmed, refused, parked, still_carried,
+        more_arrived, answered, conflicting, damaged,
+    ],
+)  # fmt: skip
 def test_what_may_still_be_needed_never_goes_however_old_and_full(
     tmp_path: Path, state: Callable[[Node], None]
 ) -> None:
@@ -132,6 +170,36 @@ def test_what_may_still_be_needed_never_goes_however_old_and_full(
     before = node.images("1.1"), node.results("1.1")
     assert node.retention(NOW) == 0
     assert before == (node.images("1.1"), node.results("1.1")) and before[0]
+
+
+def test_once_the_answer_is_read_the_study_goes(node: Node) -> None:
+    answered(node)
+    assert node.retention(NOW) == 0
+    node.registry.answers.note("1.1", "1.1.7.dcm", [])
+    assert node.retention(NOW) == 1 and node.images("1.1") == []
+
+
+def test_a_full_disk_takes_nothing_young_and_nothing_while_nobody_is_sent_results(tmp_path: Path) -> None:
+    node = Node(tmp_path / "var", FULL)
+    node.done("1.1", at=NOW - timedelta(minutes=59))
+    assert node.retention(NOW) == 0
+    assert node.retention(NOW + timedelta(minutes=2)) == 1
+    alone = Node(tmp_path / "alone", FULL, destinations=())
+    alone.done("1.1")
+    assert alone.retention(NOW) == 0
+
+
+def test_it_is_told_before_it_begins_once_each_time_the_disk_gets_so_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node(tmp_path / "var", configuration.Retention(days=0, disk_percent=80))
+    told = []
+    for full in (70, 76, 77, 70, 79, 81):
+        monkeypatch.setattr("shutil.disk_usage", lambda _, f=full: SimpleNamespace(total=100, free=100 - f))
+        with capture_logs() as logs:
+            node.retention(NOW)
+        told.append([entry["full_percent"] for entry in logs if entry["event"] == "the disk fills up"])
+    assert told == [[], [76], [], [], [79], []]
 
 
 def test_a_full_disk_takes_the_oldest_first_and_no_more_than_needed(
@@ -169,10 +237,11 @@ def test_a_sender_waits_while_its_study_is_cleared(node: Node) -> None:
     node.done("1.1")
     carrying = threading.Thread(target=node.registry.arrivals.association_carries, args=("a", "1.1"))
 
-    def take_away() -> None:
+    def take_away() -> bool:
         carrying.start()
         carrying.join(0.5)
         assert carrying.is_alive(), "a sender came in between"
+        return True
 
     assert node.registry.studies.forget_images("1.1", take_away)
     carrying.join(10)

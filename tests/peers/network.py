@@ -60,7 +60,7 @@ class Network:
 
     def _forward(self, near: socket.socket, far: socket.socket) -> None:
         passed = 0
-        with contextlib.suppress(OSError), near, far:
+        with contextlib.suppress(OSError), near, far, _ended(far):
             while True:
                 if passed >= self.passes_bytes:
                     if self.resets:
@@ -81,6 +81,17 @@ class Network:
         with contextlib.suppress(OSError):
             while content := far.recv(4096):
                 near.sendall(content)
+            near.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def _ended(connection: socket.socket) -> Iterator[None]:
+    """Shut it down at the end: closing alone does nothing while another thread reads from it."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -6,10 +6,12 @@ import pytest
 from peers import dcmtk
 from peers.dcmtk import Address
 from peers.hospital import Hospital, answer, hospital, wait_for_answer
+from peers.network import network
 from peers.node import Node, node
 from peers.orthanc import Orthanc
 from peers.programs import free_port, wait_until
 from peers.studies import Study, tiny_ct
+from pydicom import dcmread
 
 from listener.status import DeliveryRow
 
@@ -155,6 +157,41 @@ def test_a_destination_that_dies_while_it_stores_gets_the_same_results_again(tmp
             row = here.wait_for_state(study.uid, "done")
         assert len(list(archive.iterdir())) == len(row.deliveries) == 2
         assert any(delivery.attempts > 1 for delivery in row.deliveries)
+
+
+def test_a_pacs_that_is_silent_and_one_that_is_cut_off_in_mid_association_delay_no_other(
+    pacs: Orthanc, tmp_path: Path
+) -> None:
+    studies = [tiny_ct(tmp_path / f"study{number}", f"beside-{number}") for number in range(3)]
+    with (
+        dcmtk.storescp(tmp_path / "silent", "PACS") as silent,
+        dcmtk.storescp(tmp_path / "far", "PACS") as far,
+        network(silent.port) as way_to_silent,
+        network(far.port) as way_to_far,
+    ):
+        way_to_silent.passes_bytes = 0
+        way_to_far.passes_bytes = 4000  # the association, and the beginning of a result
+        ports = {"silent": way_to_silent.port, "far": way_to_far.port, "pacs": pacs.dicom_port}
+        here = Node(tmp_path / "node", ports, environment={"FAINTLINE_DELIVERY__TIMEOUT_SECONDS": "300"})
+        try:
+            here.start()
+            for study in studies:
+                send(here, study)
+                wait_for_answer(pacs, here, study.uid)
+            stuck = [row for study in studies for row in here.known(study.uid).deliveries
+                     if row.destination != "pacs"]  # fmt: skip
+            assert {(row.state, row.attempts) for row in stuck} == {("pending", 0)}, "no attempt is over"
+            assert way_to_silent.connections == way_to_far.connections == 1
+            for way in (way_to_silent, way_to_far):
+                way.mend()
+            rows = [here.wait_for_state(study.uid, "done") for study in studies]
+        finally:
+            here.kill_all()
+    for name in ("silent", "far"):
+        owed = {row.sop_instance_uid for study in rows for row in study.deliveries if row.destination == name}
+        taken = [str(dcmread(path, stop_before_pixels=True).SOPInstanceUID)
+                 for path in (tmp_path / name).iterdir()]  # fmt: skip
+        assert set(taken) == owed and len(taken) == len(owed) == 6
 
 
 PICTURES_ONLY = """\

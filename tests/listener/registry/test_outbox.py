@@ -113,5 +113,18 @@ def test_only_a_report_that_went_out_is_a_predecessor(registry: Registry) -> Non
     assert registry.deliveries.destinations_of("1.2") == {"pacs"}
 
 
+def test_versions_come_in_the_order_in_which_they_were_to_be_sent_whatever_the_clock_said(
+    registry: Registry,
+) -> None:
+    sent(registry, "9")
+    for key, at in (("8", NOW - timedelta(days=1)), ("7", NOW - timedelta(days=2)), ("9", LATER)):
+        finish(registry, key, at)
+        for delivery in registry.deliveries.due(NOW):
+            registry.deliveries.delivered(delivery, NOW, "")
+    assert registry.deliveries.versions("1.2") == ["9", "8", "7"]
+    earlier = registry.deliveries.earlier_reports("1.2", ["report"])
+    assert [report.result_key for report in earlier] == ["9", "8", "7"]
+
+
 def test_a_state_has_a_meaning_of_its_own() -> None:
     assert len({state.value for state in DeliveryState}) == len(DeliveryState)

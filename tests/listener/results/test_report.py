@@ -257,10 +257,12 @@ def test_a_new_version_names_the_report_it_supersedes() -> None:
     case = study_of("one flagged")
     own = case.results()[0]
     older, old = (
-        EarlierReport(own.sop_class_uid, uid, f"{uid}.1", CREATED_AT - timedelta(days=days))
-        for uid, days in (("1.2.3", 2), ("1.2.4", 1))
+        EarlierReport(uid, own.sop_class_uid, uid, f"{uid}.1", CREATED_AT - timedelta(days=days))
+        for uid, days in (("1.2.3", 0), ("1.2.4", 1))  # the clock was set back between them
     )
-    itself = EarlierReport(own.sop_class_uid, own.sop_instance_uid, own.series_instance_uid, CREATED_AT)
+    itself = EarlierReport(
+        own.key, own.sop_class_uid, own.sop_instance_uid, own.series_instance_uid, CREATED_AT
+    )
     report, *_ = build_results(
         case.report, case.volume, case.headers, CREATED_AT, Product("1"), earlier=(older, old, itself)
     )
