@@ -24,7 +24,13 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def bundle() -> "Bundle":
-    """The shipped bundle, loaded by the first test that asks for it."""
+    """The shipped bundle, loaded by the first test that asks for it, computing in one thread.
+
+    Two that wait for each other take three times the processor time of one where the machine is busy.
+    """
+    import torch
+
     from inference.bundle import load_bundle
 
+    torch.set_num_threads(1)
     return load_bundle()
