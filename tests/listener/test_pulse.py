@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from peers.own_disk import own_disk
 
 from listener.pulse import Pulse
 
@@ -119,23 +120,11 @@ def open_folder(folder: Path) -> Iterator[int]:
 @pytest.fixture
 def frozen(tmp_path: Path) -> Iterator[Path]:
     """A file system of our own that takes no write, as long as the test runs."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
-    mounted.mkdir()
-    with image.open("wb") as file:
-        file.truncate(16 << 20)
-    subprocess.run(["mkfs.ext4", "-q", image], check=True)
-    if subprocess.run(["mount", "-o", "loop", image, mounted], check=False).returncode != 0:
-        pytest.skip("loop devices cannot be mounted here")
-    try:
-        with open_folder(mounted) as descriptor:
-            fcntl.ioctl(descriptor, FREEZE, 0)
-            yield mounted
-            with contextlib.suppress(OSError):  # the test has done it
-                fcntl.ioctl(descriptor, THAW, 0)
-    finally:
-        subprocess.run(["umount", "-l", mounted], check=False)
+    with own_disk(tmp_path, 16 << 20) as mounted, open_folder(mounted) as descriptor:
+        fcntl.ioctl(descriptor, FREEZE, 0)
+        yield mounted
+        with contextlib.suppress(OSError):  # the test has done it
+            fcntl.ioctl(descriptor, THAW, 0)
 
 
 def test_who_waits_for_a_stalled_disk_is_not_gone(tmp_path: Path, frozen: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import multiprocessing
 import os
+import signal
 import struct
 import subprocess
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from peers.no_notes import NoNotes
+from peers.own_disk import own_disk
 from peers.programs import free_port, port_answers, wait_until
 from peers.wire import Instance, Target
 
@@ -37,19 +39,8 @@ SENDERS = 8
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Where a file system of our own is mounted."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    image, mounted = tmp_path / "image", tmp_path / "mounted"
-    mounted.mkdir()
-    with image.open("wb") as file:
-        file.truncate(512 << 20)
-    subprocess.run(["mkfs.ext4", "-q", image], check=True)
-    if subprocess.run(["mount", "-o", "loop", image, mounted], check=False).returncode != 0:
-        pytest.skip("loop devices cannot be mounted here")
-    try:
+    with own_disk(tmp_path, 512 << 20) as mounted:
         yield mounted
-    finally:
-        subprocess.run(["umount", "-l", mounted], check=False)
 
 
 def receive(folder: Path, port: int) -> None:
@@ -69,17 +60,23 @@ def send_until_it_breaks(target: Target, acknowledged: list[Instance]) -> None:
             acknowledged.append(instance)
 
 
-def cut_power(mounted: Path, acknowledged: list[Instance]) -> list[Instance]:
-    """Shut the file system down; what had been acknowledged by then.
+def cut_power(mounted: Path, receiver: int) -> None:
+    """Stop the process, then shut its file system down: who has lost the power answers nobody any more.
 
-    The shutdown takes some ten milliseconds, in which a sync may be told of success whose log is being
-    dropped, and be answered for: who has lost the power answers nobody any more.
+    The shutdown takes some ten milliseconds, in which a running process may be told of success for a sync
+    whose log is being dropped.
     """
+    os.kill(receiver, signal.SIGSTOP)
+    wait_until(lambda: is_stopped(receiver), "the receiver stands still", 20, poll_s=0.001)
     folder = os.open(mounted, os.O_RDONLY)
-    before = list(acknowledged)
     fcntl.ioctl(folder, SHUT_DOWN, struct.pack("I", WITHOUT_FLUSHING_THE_LOG))
     os.close(folder)
-    return before
+
+
+def is_stopped(process: int) -> bool:
+    """Whether no thread runs; one that waits for the disk (D) stops before it does anything else."""
+    stats = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/stat")]
+    return all(stat.rpartition(") ")[2][0] in "TD" for stat in stats)
 
 
 def mount_again(mounted: Path) -> None:
@@ -102,14 +99,15 @@ def test_what_was_acknowledged_survives_a_power_cut(disk: Path, after: int) -> N
     for sender in senders:
         sender.start()
     wait_until(lambda: len(acknowledged) >= after, f"{after} answers", 120, poll_s=0.002)
-    before = cut_power(disk, acknowledged)
-    for sender in senders:
-        sender.join()
+    assert receiver.pid is not None
+    cut_power(disk, receiver.pid)
     receiver.kill()
     receiver.join()
+    for sender in senders:
+        sender.join()
     mount_again(disk)
     spool = Spool(disk / "spool")
-    for instance in before:
+    for instance in acknowledged:
         stored = spool.study_folder(instance.study) / f"{instance.uid}.dcm"
         assert stored.read_bytes().endswith(instance.data_set()), "acknowledged and lost, or torn"
     for study, name in spool.names():
