@@ -52,6 +52,7 @@ def test_a_faulty_data_set_lists_every_problem_and_leaves_nothing_behind(tmp_pat
     assert "sub-verse002_ct.nii.gz: a CT without its mask" in text
     assert "sub-verse003_ct.nii.gz: cannot be read as NIfTI" in text
     assert "nothing was imported" in text
+    assert "Traceback" not in text
     assert not list(target.parent.glob("*"))
 
 
