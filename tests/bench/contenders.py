@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -120,4 +121,5 @@ CONTENDERS: tuple[Callable[[Path], object], ...] = (faintline, dcmtk, orthanc)
 
 def pause() -> None:
     """Let the disk and the other processors come to rest between two measurements."""
+    os.sync()
     time.sleep(1)
