@@ -47,7 +47,7 @@ def prepare(log: Log) -> None:
 def _keep_header_values_out() -> None:
     """Silence what quotes the headers it reads: messages and warnings of libraries, foreign exceptions."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    for name in ("pynetdicom", "pydicom", "dbos", "alembic", "highdicom"):
+    for name in ("pynetdicom", "pydicom", "dbos", "alembic", "apscheduler", "highdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     threading.excepthook = _tell_kind_and_place
