@@ -111,6 +111,8 @@ def _store(association: Association, delivery: Delivery, path: Path) -> Attempt:
         return _not_accepted(delivery)
     try:
         answer = association.send_c_store(dcmread(path), priority=HIGH if delivery.is_urgent else MEDIUM)
+    except CannotCall as error:
+        return Attempt(delivery, Outcome.LATER, str(error))
     except Exception as error:  # noqa: BLE001  (the edge of one result: the others go out all the same)
         return Attempt(delivery, Outcome.LATER, f"could not be sent ({type(error).__name__})")
     return _judge(delivery, answer)

@@ -5,7 +5,7 @@
   + RefusedInstance    one C-STORE is refused with a DIMSE status; the association lives on
   + DamagedFile        a file of the spool is not what was once written there; it is reported and left
   + RegistryUnavailable  the registry's database is locked or gone; what was to be noted is tried again
-  + CannotCall         our own files, or a name nobody knows, keep us from calling a destination; results wait
+  + CannotCall         our own files, a name nobody knows, a wrong answer: no talking to a destination; wait
   + StudyError         the study is parked with this reason; trying again will not help by itself
 """
 
@@ -40,7 +40,7 @@ class RegistryUnavailable(ListenerError):  # noqa: N818
 
 
 class CannotCall(ListenerError):  # noqa: N818
-    """A destination cannot be called for want of something of our own; the message says what."""
+    """A destination cannot be called, or not be talked to; the message says why."""
 
 
 class StudyError(ListenerError):

@@ -47,7 +47,7 @@ def prepare(log: Log) -> None:
 def _keep_header_values_out() -> None:
     """Silence what quotes the headers it reads: messages and warnings of libraries, foreign exceptions."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
-    for name in ("pynetdicom", "pydicom", "dbos", "alembic", "highdicom"):
+    for name in ("pynetdicom", "pydicom", "dbos", "alembic", "apscheduler", "highdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     threading.excepthook = _tell_kind_and_place
@@ -99,8 +99,14 @@ def _die_with_parent() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
+SERVING = "faintline-role"
+"""The name (proc(5), comm) that a process has from when it serves."""
+
+
 def until_stopped(stop: Callable[[], None] | None = None) -> None:
-    """Block until SIGTERM or SIGINT, then call ``stop``."""
+    """Serve: block until SIGTERM or SIGINT, then call ``stop``."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(SERVING)
     # Not an Event: a handler that sets it while this thread is about to wait for it would wait for itself.
     stopped, stopping = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -26,6 +26,7 @@ class Pulse:
         self, process: subprocess.Popen[bytes], silent: int = _SILENT_LOOKS, starting: int = _STARTING_LOOKS
     ) -> None:
         assert process.stdin is not None
+        self.process = process
         self._pipe = process.stdin.fileno()
         self._tasks = Path(f"/proc/{process.pid}/task")
         self._silent = silent

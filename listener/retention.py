@@ -3,7 +3,7 @@
 What is not screened, not delivered, not yet confirmed, or has an answer not yet read, stays, whatever its
 age, and so does a study of which something was set aside for somebody to look at. A study's findings stay
 too: a radiologist's answer may come months later. A study whose images were taken away and that is sent again
-is screened again, and gives the same results.
+is screened again, and gives the same results; of what else still comes of it, see `removed`.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ import structlog
 from listener.audit import DELETED, SUCCESS, Audit, AuditEvent
 from listener.durable_file import make_folder, sync_folder
 from listener.registry import Registry
+from listener.removed import FINDINGS, note_removal
 from listener.settings import Settings
 from listener.spool import Spool
 
 log = structlog.get_logger()
 
-FINDINGS = "findings.json"
 LATE_IMAGES = timedelta(hours=1)
 """A younger study is not taken for a full disk: what still came of it would be screened without the rest."""
 WARNED_PERCENT = 5
@@ -82,11 +82,13 @@ class Retention:
 
     def _clear(self, study_instance_uid: str) -> bool:
         folder, aside = self._spool.study_folder(study_instance_uid), self._aside / study_instance_uid
+        images = self._registry.studies.ct_image_names(study_instance_uid)
 
         def take_away() -> bool:
             with contextlib.suppress(FileNotFoundError):
                 if self._spool.has_set_aside(study_instance_uid):
                     return False
+                self._note(study_instance_uid, images)
                 folder.rename(aside)
                 sync_folder(self._aside)
                 sync_folder(folder.parent)
@@ -100,6 +102,12 @@ class Retention:
         what = "images and results removed from the node"
         self._audit.record(AuditEvent(DELETED, SUCCESS, "retention", "", what, (study_instance_uid,)))
         return True
+
+    def _note(self, study_instance_uid: str, images: set[str]) -> None:
+        if images:
+            results = self._settings.results / study_instance_uid
+            make_folder(results)
+            note_removal(results, images)
 
     def _remove_results(self, study_instance_uid: str) -> None:
         for path in (self._settings.results / study_instance_uid).glob("*/*"):
@@ -120,7 +128,7 @@ class Retention:
 
     def _sweep(self, results: Path) -> None:
         """Remove what a killed worker left half-written."""
-        for path in results.glob("*/*/.*"):
+        for path in (*results.glob("*/.*"), *results.glob("*/*/.*")):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
                     path.unlink()

@@ -28,6 +28,7 @@ from listener.durable_file import make_folder, place_once
 from listener.errors import RegistryUnavailable
 from listener.recipients import kinds_to_make, noticed, recipients
 from listener.registry import Registry, persistently
+from listener.removed import FINDINGS, lack_of
 from listener.results.build import Result, objects_of, statement_of
 from listener.results.errors import ResultError
 from listener.results.identity import Product
@@ -109,19 +110,27 @@ class Screener:
     def _screen(self, study: Study) -> str:
         files = self._spool.files(study.study_instance_uid)
         uid, outbox = study.study_instance_uid, self._registry.deliveries
+        lack = lack_of(self._settings.results / uid, [path.name for path in files])
+        earlier = [
+            each
+            for each in outbox.earlier_reports(uid, sorted(REPORTS))
+            if each.result_key not in lack.results
+        ]
         statement = screen_to_statement(
-            files, self._bundle, self._settings, self._language, outbox.earlier_reports(uid, sorted(REPORTS))
+            files, self._bundle, self._settings, self._language, earlier, lack.images
         )
         built = objects_of(statement, kinds_to_make(self._settings.destinations))
         finished = [*self._place(statement, built), *self._place_notices(statement, built[0])]
         summary = summarise(statement.report)
+        if lack.images:
+            summary = f"late images only, {lack.images} screened before were removed: {summary}"
         outbox.screening_finished(study, finished, summary, datetime.now(UTC))
         return summary
 
     def _place(self, statement: Statement, built: tuple[Result, ...]) -> list[FinishedResult]:
         report, folder = statement.report, self._folder(statement)
         findings = json.dumps(as_json(report), indent=2)
-        place_once(self._settings.results / folder / "findings.json", findings.encode())
+        place_once(self._settings.results / folder / FINDINGS, findings.encode())
         holders = self._registry.deliveries.destinations_of(report.study_instance_uid)
         finished = []
         for result in built:
@@ -172,8 +181,9 @@ def screen_to_statement(
     settings: Settings,
     language: Language,
     earlier: Sequence[EarlierReport] = (),
+    removed: int = 0,
 ) -> Statement:
-    """Screen the instances of one study, and gather what the results will state."""
+    """Screen the instances of one study, and gather what the results will state; `statement_of` says more."""
     screening = screen_files(files, bundle)
     return statement_of(
         replace(screening.report, flag_grade=Grade(settings.report.flag_grade)),
@@ -183,6 +193,7 @@ def screen_to_statement(
         Product(version=__version__),
         earlier,
         language,
+        removed,
     )
 
 

@@ -16,10 +16,11 @@ from inference.card import DEFAULT_BUNDLE, verify
 from listener import durable_queue
 from listener.durable_file import make_folder
 from listener.errors import SettingsError
-from listener.process import until_stopped
+from listener.process import SERVING, until_stopped
 from listener.pulse import LOOK_SECONDS, Pulse
 from listener.registry import Registry
 from listener.results.language import read_language
+from listener.service_manager import Standing, tell
 from listener.settings import Settings
 
 log = structlog.get_logger()
@@ -50,10 +51,34 @@ def running(settings: Settings, settings_file: Path) -> Iterator[None]:
             roles.append(["listener.shadow"])
         children = [Child(role[0], [str(settings_file), *role[1:]]) for role in roles]
         try:
-            yield
+            with _looked_after(children):
+                yield
         finally:
             for child in children:
                 child.stop()
+
+
+@contextmanager
+def _looked_after(children: Sequence["Child"]) -> Iterator[None]:
+    """Look at every child again and again; systemd learns that all serve, and as long as this goes on."""
+    over = threading.Event()
+
+    def look() -> None:
+        is_serving = False
+        while not over.wait(LOOK_SECONDS):
+            kept = [child.look() for child in children]
+            if is_serving and all(kept):
+                tell(Standing.ALIVE)
+            elif not is_serving:
+                is_serving = all(child.serves() for child in children)
+                tell(Standing.SERVING if is_serving else Standing.STARTING)
+
+    threading.Thread(target=look, name="watch the roles", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        tell(Standing.STOPPING)
 
 
 def prepare_databases(settings: Settings) -> None:
@@ -77,45 +102,47 @@ class Child:
         self._command = [sys.executable, "-m", module, *arguments]
         self._role = module.removeprefix("listener.")
         self._stopping = threading.Event()
-        self._process = self._start()
+        self._pulse = self._start()
         self._thread = threading.Thread(target=self._keep_alive, name=f"keep {module} alive", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Ask the process to end, and make it end."""
         self._stopping.set()
-        self._process.terminate()
+        self._pulse.process.terminate()
         try:
-            self._process.wait(_STOP_SECONDS)
+            self._pulse.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._pulse.process.kill()
+            self._pulse.process.wait()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def serves(self) -> bool:
+        """Whether the process has done all that comes before."""
+        try:
+            return Path(f"/proc/{self._pulse.process.pid}/comm").read_text().strip() == SERVING
+        except OSError:
+            return False
+
+    def look(self) -> bool:
+        """End the process where it does nothing any more; whether it would be started again."""
+        pulse = self._pulse
+        if pulse.is_gone() and pulse.process.returncode is None:
+            log.error("a process does nothing any more and is ended", role=self._role)
+            pulse.process.kill()
+        return self._thread.is_alive()
+
+    def _start(self) -> Pulse:
         # The child watches this pipe and ends when we do, however we end. A session of its own keeps a Ctrl-C
         # for us, so that we stop it and not take its end for a death.
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, env=environment, start_new_session=True
-        )
-        threading.Thread(
-            target=self._end_when_silent, args=[process], name=f"watch {self._role}", daemon=True
-        ).start()
-        return process
-
-    def _end_when_silent(self, process: subprocess.Popen[bytes]) -> None:
-        pulse = Pulse(process)
-        while process.returncode is None and not self._stopping.wait(LOOK_SECONDS):
-            if pulse.is_gone():
-                log.error("a process does nothing any more and is ended", role=self._role)
-                process.kill()
-                return
+        pipe = subprocess.PIPE
+        return Pulse(subprocess.Popen(self._command, stdin=pipe, env=environment, start_new_session=True))
 
     def _keep_alive(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS
         while True:
             started = time.monotonic()
-            code = self._process.wait()
+            code = self._pulse.process.wait()
             if self._stopping.is_set():
                 return
             settled = time.monotonic() - started > _SETTLED_SECONDS
@@ -123,7 +150,7 @@ class Child:
             log.error("a process died and is started again", role=self._role, code=code, pause_seconds=pause)
             if self._stopping.wait(pause):
                 return
-            self._process = self._start()
+            self._pulse = self._start()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from listener.contexts import CT_SOP_CLASSES
 from listener.registry.answers import UNREAD
 from listener.registry.database import Database, as_time
 from listener.registry.schema import deliveries, instances, open_associations, results, studies
@@ -173,6 +174,16 @@ class Studies:
     def image_names(self, study_instance_uid: str) -> set[str]:
         """The file names of a study's images that the registry knows."""
         query = sa.select(instances.c.name).where(instances.c.study_instance_uid == study_instance_uid)
+        with self._database.reading() as connection:
+            return {row.name for row in connection.execute(query)}
+
+    def ct_image_names(self, study_instance_uid: str) -> set[str]:
+        """The file names of those that can be screened."""
+        query = sa.select(instances.c.name).where(
+            instances.c.study_instance_uid == study_instance_uid,
+            instances.c.sop_class_uid.in_(CT_SOP_CLASSES),
+            instances.c.own.is_(False),
+        )
         with self._database.reading() as connection:
             return {row.name for row in connection.execute(query)}
 

@@ -60,6 +60,7 @@ def build_results(
     kinds: frozenset[ResultKind] = USUAL,
     earlier: Sequence[EarlierReport] = (),
     language: Language = ENGLISH,
+    removed: int = 0,
 ) -> tuple[Result, ...]:
     """Make the objects that tell a study's result.
 
@@ -73,12 +74,14 @@ def build_results(
     kinds : what to make
     earlier : what was reported on this study before, the latest last: that version this result supersedes
     language : the sentences; of a study whose patient's names cannot be decoded, results are in English
+    removed : how many images of the study were screened before and are gone: this result is about the others
 
     Raises
     ------
     ResultError : no image can be referenced, or the images mix studies or patients
     """
-    return objects_of(statement_of(report, volume, headers, created_at, product, earlier, language), kinds)
+    statement = statement_of(report, volume, headers, created_at, product, earlier, language, removed)
+    return objects_of(statement, kinds)
 
 
 def objects_of(statement: Statement, kinds: frozenset[ResultKind]) -> tuple[Result, ...]:
@@ -122,6 +125,7 @@ def statement_of(
     product: Product,
     earlier: Sequence[EarlierReport] = (),
     language: Language = ENGLISH,
+    removed: int = 0,
 ) -> Statement:
     """Gather all that the objects state; same arguments and errors as `build_results`."""
     if report.assessed and (volume is None or not volume.sources):
@@ -129,10 +133,10 @@ def statement_of(
     context, language = _in_one_character_set(
         study_context(report.study_instance_uid, headers, volume), language
     )
-    key = result_key(report, context.sop_instance_uids, language.digest)
+    key = result_key(report, context.sop_instance_uids, language.digest, removed)
     return Statement(
         report=report,
-        outcome=outcome_of(report),
+        outcome=outcome_of(report, is_of_late_images=removed > 0),
         volume=volume,
         context=context,
         key=key,
@@ -140,6 +144,7 @@ def statement_of(
         created_at=created_at,
         language=language,
         earlier=_superseded(key, earlier),
+        removed=removed,
     )
 
 

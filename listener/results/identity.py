@@ -53,12 +53,15 @@ class ResultKey:
         return derived_uid(self.digest, *parts)
 
 
-def result_key(report: StudyReport, sop_instance_uids: Iterable[str], language: str) -> ResultKey:
+def result_key(
+    report: StudyReport, sop_instance_uids: Iterable[str], language: str, removed: int = 0
+) -> ResultKey:
     """Make the key of ``report`` over the instances that were screened, told in a language (its digest).
 
     The numbers found are left out on purpose: another processor may differ in the last digit, and a repeated
     run must not send a second report. The reason of a failure is part of the key, because the study may well
-    be analysed later, and that result must not pass for the failed one.
+    be analysed later, and that result must not pass for the failed one. So is how many images of the study
+    were ``removed`` before: told of what came late, a result is another one.
     """
     facts = {
         "form": FORM,
@@ -69,7 +72,7 @@ def result_key(report: StudyReport, sop_instance_uids: Iterable[str], language: 
         "options": [int(report.flag_grade), int(report.possible_grade)],
         "not analysed": report.not_analysed,
         "language": language,
-    }
+    } | ({"removed": removed} if removed else {})
     return ResultKey(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest())
 
 

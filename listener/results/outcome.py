@@ -26,6 +26,7 @@ class Outcome:
     missed : vertebrae in view that should have been graded and could not be; with any, the answer is partial
     located_only : vertebrae in view that Genant's method does not grade (neck, sacrum)
     reason : why nothing was analysed; None otherwise
+    is_of_late_images : whether other images of the study were screened before, and are gone
     """
 
     answer: Answer
@@ -35,14 +36,15 @@ class Outcome:
     missed: tuple[VertebraFinding, ...]
     located_only: tuple[VertebraFinding, ...]
     reason: str | None
+    is_of_late_images: bool
 
     @property
     def is_partial(self) -> bool:
-        """Whether a vertebra in view could not be graded."""
-        return bool(self.missed)
+        """Whether a vertebra could not be graded that is in view, or may be in images that are gone."""
+        return bool(self.missed) or self.is_of_late_images
 
 
-def outcome_of(report: StudyReport) -> Outcome:
+def outcome_of(report: StudyReport, is_of_late_images: bool = False) -> Outcome:
     """Decide the answer. Without one graded vertebra it is "not analysed", never "no fracture"."""
     missed = tuple(f for f in report.not_assessed if f.level is None or f.level in GRADED_LEVELS)
     return Outcome(
@@ -53,6 +55,7 @@ def outcome_of(report: StudyReport) -> Outcome:
         missed=missed,
         located_only=tuple(f for f in report.not_assessed if f not in missed),
         reason=None if report.assessed else _reason(report, missed),
+        is_of_late_images=is_of_late_images,
     )
 
 

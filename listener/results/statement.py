@@ -22,7 +22,8 @@ class Statement:
     """All of one study's result, before it is given a form.
 
     ``volume`` is None only where no vertebra was assessed; ``earlier`` are the reports of the version that
-    this one supersedes, one of each SOP class, none where this is the first.
+    this one supersedes, one of each SOP class, none where this is the first. ``removed`` images of the study
+    were screened before and are gone: this is about the others.
     """
 
     report: StudyReport
@@ -34,6 +35,7 @@ class Statement:
     created_at: datetime
     language: Language
     earlier: tuple[EarlierReport, ...] = ()
+    removed: int = 0
 
     @property
     def words(self) -> Catalogue:
@@ -53,8 +55,9 @@ class Statement:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the reader must know beside the findings: what limits them, and what they supersede."""
+        late = (sentences.late(self.words, self.removed),) if self.removed else ()
         superseded = tuple(sentences.superseded(self.words, report.created_at) for report in self.earlier[:1])
-        return (*sentences.remarks(self.words, self.report), *superseded)
+        return (*late, *sentences.remarks(self.words, self.report), *superseded)
 
 
 def put_origin(target: Dataset, statement: Statement) -> None:

@@ -9,6 +9,8 @@ import pytest
 from deploy.generated import REPOSITORY
 from peers.programs import find_program
 
+from listener.pulse import LOOK_SECONDS
+
 UNIT = REPOSITORY / "deploy" / "faintline.service"
 
 
@@ -34,6 +36,12 @@ def test_systemd_finds_little_exposure() -> None:
 def test_the_guide_and_the_unit_name_the_same_places(path: str) -> None:
     assert path in UNIT.read_text()
     assert path in (REPOSITORY / "deploy" / "operations.md").read_text()
+
+
+def test_the_watchdog_is_patient_with_what_is_said_each_second() -> None:
+    found = re.search(r"^WatchdogSec=(\d+)$", UNIT.read_text(), re.M)
+    assert found is not None and int(found[1]) > 10 * LOOK_SECONDS
+    assert re.search(r"^Type=notify$", UNIT.read_text(), re.M)
 
 
 def test_the_folder_that_the_unit_may_write_is_the_one_it_names() -> None:

@@ -27,7 +27,7 @@ def test_neither_help_nor_receiver_nor_dispatcher_load_the_heavy_libraries(state
 
 
 def test_the_receiver_starts_without_a_dicom_library() -> None:
-    libraries = ("pydicom", "pynetdicom", "numpy", "alembic")
+    libraries = ("pydicom", "pynetdicom", "numpy", "alembic", "apscheduler")
     code = f"import sys, listener.receiver; print([name for name in {libraries} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

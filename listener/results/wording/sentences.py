@@ -74,6 +74,11 @@ def superseded(words: Catalogue, created_at: datetime) -> str:
     return words.text("mark.superseded", moment=f"{created_at:%Y-%m-%d %H:%M}")
 
 
+def late(words: Catalogue, removed: int) -> str:
+    """Return what tells a result of late images from one of the whole study."""
+    return words.text("mark.late_one" if removed == 1 else "mark.late_many", count=removed)
+
+
 def message(words: Catalogue) -> str:
     """Return what a message to another system begins with."""
     return words.text(

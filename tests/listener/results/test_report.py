@@ -273,3 +273,19 @@ def test_a_new_version_names_the_report_it_supersedes() -> None:
     assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == old.sop_instance_uid
     remarks = items(groups(report.dataset)[-1], "TEXT")
     assert remarks[-1].TextValue == "This result supersedes the one of 2026-03-03 05:06."
+
+
+@pytest.mark.parametrize(("removed", "words"), [(1, "1 other image of"), (300, "300 other images of")])
+def test_a_negative_of_late_images_is_none_of_the_study(removed: int, words: str) -> None:
+    case = study_of("negative")
+    whole = case.results()[0]
+    late, overview, *_ = build_results(
+        case.report, case.volume, case.headers, CREATED_AT, Product("1"), removed=removed
+    )
+    (group,) = groups(late.dataset)
+    assert coded(group, "121071") == "NOFXPART" and coded(group, "VFX") is None
+    assert coded(group, "111017") == "111243"
+    assert "No vertebral fracture detected in what could be assessed" in comments(group)[0]
+    assert words in str(items(group, "TEXT")[-1].TextValue)
+    assert {late.sop_instance_uid, overview.sop_instance_uid}.isdisjoint({whole.sop_instance_uid})
+    assert late.key != whole.key
