@@ -161,7 +161,7 @@ def draw_trunk(placed: Sequence[Placed], rng: np.random.Generator) -> Trunk:
         fat_mm=float(np.clip(rng.gamma(4, 5), 5, 50)),
         muscle_hu=float(np.clip(rng.normal(50, 10), 20, 70)),
         contrast_hu=float(rng.choice([0, rng.uniform(60, 130), rng.uniform(150, 330)], p=[0.5, 0.35, 0.15])),
-        diaphragm=float(np.clip(rng.normal(15.6, 1.2), 12.5, 18.5)),
+        diaphragm=float(np.clip(rng.normal(16.5, 1.2), 13.0, 19.0)),
         dome_mm=float(rng.uniform(35, 80)),
         shoulders=float(rng.normal(8.2 if arms_up else 8.9, 0.6)),
         arms_up=arms_up,
