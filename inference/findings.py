@@ -131,7 +131,8 @@ class StudyReport:
     """Everything there is to report about a study.
 
     ``not_analysed`` says why nothing could be said; then ``findings`` is empty. ``findings`` run cranial to
-    caudal. ``flag_grade`` and ``possible_grade`` are the least grades flagged and listed as possible.
+    caudal. ``goes_on`` says that the scan must show more of the spine, beyond them or between two of them.
+    ``flag_grade`` and ``possible_grade`` are the least grades flagged and listed as possible.
     """
 
     study_instance_uid: str
@@ -143,6 +144,7 @@ class StudyReport:
     model: ModelIdentity
     flag_grade: Grade = Grade.MODERATE
     possible_grade: Grade = Grade.MILD
+    goes_on: bool = False
 
     def __post_init__(self) -> None:
         assert not (self.not_analysed and self.findings)

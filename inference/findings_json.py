@@ -14,6 +14,7 @@ def as_json(report: StudyReport) -> dict[str, Any]:
         "series_choice": [asdict(verdict) for verdict in report.series_choice],
         "not_analysed": report.not_analysed,
         "findings": [_finding(finding) for finding in report.findings],
+        "goes_on": report.goes_on,
         "notes": list(report.notes),
         "model": asdict(report.model),
         "for_research_use_only": True,

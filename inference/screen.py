@@ -10,7 +10,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from inference.bundle import Bundle
-from inference.coverage import beyond_notes, with_gaps
+from inference.coverage import between_notes, beyond_notes, told_apart, with_gaps
 from inference.errors import UnreadableSeriesError
 from inference.findings import StudyReport, VertebraFinding
 from inference.grading import grade_vertebrae
@@ -50,17 +50,20 @@ def screen_files(paths: Iterable[Path], bundle: Bundle) -> Screening:
     if volume is None:
         return _not_analysed(index, choice, choice.reason_for_none, bundle)
     stack = choice.candidates[0]
-    findings = with_gaps(grade_vertebrae(volume, find_vertebrae(volume, bundle), bundle))
+    graded = grade_vertebrae(volume, find_vertebrae(volume, bundle), bundle)
+    findings = with_gaps(told_apart(graded))
     if all(finding.assessment is None for finding in findings):
         return _not_analysed(index, choice, _why_nothing(findings), bundle)
+    unseen = (*between_notes(graded), *beyond_notes(findings, volume))
     report = StudyReport(
         study_instance_uid=index.study_instance_uid,
         series_choice=choice.verdicts,
         series_instance_uid=stack.series_instance_uid,
         findings=findings,
         not_analysed=None,
-        notes=(*stack.notes, *_numbering_notes(findings), *beyond_notes(findings, volume)),
+        notes=(*stack.notes, *_numbering_notes(findings), *unseen),
         model=bundle.identity,
+        goes_on=bool(unseen),
     )
     return Screening(report, volume, stack.headers)
 

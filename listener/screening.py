@@ -204,6 +204,7 @@ def summarise(report: StudyReport) -> str:
     if report.flagged:
         return f"suspected: {_names(report.flagged)}"
     covered = f"{len(report.assessed)} vertebrae assessed, {len(report.not_assessed)} not"
+    covered += ", more in view not found" if report.goes_on else ""
     if report.possible:
         return f"possible: {_names(report.possible)} ({covered})"
     return f"none found ({covered})"

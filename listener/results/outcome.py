@@ -26,7 +26,8 @@ class Outcome:
     missed : vertebrae in view that should have been graded and could not be; with any, the answer is partial
     located_only : vertebrae in view that Genant's method does not grade (neck, sacrum)
     reason : why nothing was analysed; None otherwise
-    is_of_late_images : whether other images of the study were screened before, and are gone
+    goes_on : whether there is more of the spine: the scan shows some where no vertebra was found, or other
+        images of the study were screened before and are gone
     """
 
     answer: Answer
@@ -36,12 +37,12 @@ class Outcome:
     missed: tuple[VertebraFinding, ...]
     located_only: tuple[VertebraFinding, ...]
     reason: str | None
-    is_of_late_images: bool
+    goes_on: bool
 
     @property
     def is_partial(self) -> bool:
-        """Whether a vertebra could not be graded that is in view, or may be in images that are gone."""
-        return bool(self.missed) or self.is_of_late_images
+        """Whether a vertebra that is in view, or may be, was not graded."""
+        return bool(self.missed) or self.goes_on
 
 
 def outcome_of(report: StudyReport, is_of_late_images: bool = False) -> Outcome:
@@ -55,7 +56,7 @@ def outcome_of(report: StudyReport, is_of_late_images: bool = False) -> Outcome:
         missed=missed,
         located_only=tuple(f for f in report.not_assessed if f not in missed),
         reason=None if report.assessed else _reason(report, missed),
-        is_of_late_images=is_of_late_images,
+        goes_on=report.goes_on or is_of_late_images,
     )
 
 

@@ -1,8 +1,11 @@
 """What was not found where a vertebra must be is said."""
 
-import numpy as np
+from dataclasses import replace
 
-from inference.coverage import beyond_notes, with_gaps
+import numpy as np
+from spine_cases import vertebra
+
+from inference.coverage import between_notes, beyond_notes, told_apart, with_gaps
 from inference.findings import VertebraFinding
 from inference.volume import Volume
 
@@ -25,6 +28,34 @@ def test_a_level_left_out_between_two_others_is_named_as_not_assessed() -> None:
 
 def test_where_the_levels_are_unknown_nothing_is_made_up() -> None:
     assert len(with_gaps([seen(None, 100), seen(None, 20)])) == 2
+
+
+def graded(level: str | None, z: float) -> VertebraFinding:
+    return replace(vertebra(0), level=level, centre_lps_mm=(0.0, 0.0, z))
+
+
+def test_two_findings_at_one_place_are_not_assessed_and_all_names_are_taken_back() -> None:
+    spine = [graded("T10", 100), graded("T11", 74), graded("T12", 73), graded("L1", 40)]
+    told = told_apart(spine)
+    assert [finding.assessment is None for finding in told] == [False, True, True, False]
+    assert told[1].not_assessed == "not told apart from its neighbour"
+    assert {finding.level for finding in told} == {None}
+    assert between_notes(spine) == ()
+
+
+def test_where_there_is_room_for_another_vertebra_that_is_said_and_no_name_is_given() -> None:
+    spine = [graded("T10", 100), graded("T11", 74), graded("T12", 20), graded("L1", -12)]
+    assert between_notes(spine) == (
+        "Between two neighbours there is room for a vertebra that was not found.",
+    )
+    assert {finding.level for finding in told_apart(spine)} == {None}
+    assert all(finding.assessment for finding in told_apart(spine))
+
+
+def test_vertebrae_where_their_names_say_keep_them() -> None:
+    spine = (graded("T10", 100), graded("T11", 74), seen("T12", 45), graded("L2", -18), graded(None, -60))
+    assert told_apart(spine) == spine
+    assert between_notes(spine) == ()
 
 
 def test_a_scan_that_goes_on_beyond_the_vertebrae_found_is_said() -> None:

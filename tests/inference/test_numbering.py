@@ -48,6 +48,20 @@ def test_a_missed_vertebra_leaves_a_gap_in_the_numbers() -> None:
     assert chain.levels == (10, 11, 12, 13, 15, 16, 17, 18, 19, 20)
 
 
+def test_a_spine_that_leans_far_over_at_its_top_is_found_to_the_top() -> None:
+    leans_degrees = [50, 50, 55, 60, 50, 30, 15, 5]
+    place, peaks = np.zeros(3), []
+    for level in range(LEVELS.index("T1"), LEVELS.index("L1") + 1):
+        unsure = level < LEVELS.index("T6")
+        certainty, named = (0.3, level - 1) if unsure else (0.6, level)
+        peaks.append(Peak(place, 0.35 if unsure else 0.6, level_log(named, certainty)))
+        lean = np.radians(leans_degrees.pop(0) if leans_degrees else 10)
+        place = place - spacing_mm()[level] * np.array([0.0, -np.sin(lean), np.cos(lean)])
+    chain = number_chain(peaks, 0.3, 1.0)
+    assert chain is not None
+    assert [LEVELS[level] for level in chain.levels][:3] == ["T1", "T2", "T3"]
+
+
 def test_where_two_looks_name_the_levels_differently_no_numbering_is_certain() -> None:
     points = [
         Peak(peak.centre_mm, peak.score, np.concatenate([peak.level_log, level_log(level + 1, 0.6)]))

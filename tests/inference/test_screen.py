@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inference.bundle import Bundle
@@ -40,6 +41,17 @@ def test_a_real_chest_ct_is_screened_and_its_series_named(real_data: Path, bundl
     assert report.not_analysed is None
     assert report.series_instance_uid == report.series_choice[0].series_instance_uid
     assert len(report.assessed) >= 8
+
+
+@pytest.mark.real_data
+def test_a_real_bent_chest_is_found_to_its_top_and_no_body_counts_twice(
+    real_data: Path, bundle: Bundle
+) -> None:
+    report = screen_files((real_data / "ct/lidc_0314").iterdir(), bundle).report
+    assert len(report.findings) >= 13
+    places = np.array([finding.centre_lps_mm for finding in report.assessed])
+    assert np.linalg.norm(np.diff(places, axis=0), axis=1).min() > 10
+    assert report.goes_on or len(report.assessed) >= 12
 
 
 @pytest.mark.real_data

@@ -18,6 +18,7 @@ from listener.results import codes
 from listener.results.build import build_results
 from listener.results.identity import Product
 from listener.results.kinds import ResultKind
+from listener.results.wording.captions import headline
 from listener.study import EarlierReport
 
 
@@ -161,6 +162,20 @@ def test_a_partial_negative_claims_nothing_for_the_levels_it_missed() -> None:
     assert "(4 levels T11-L2 assessed). NOT assessed - L3: cut off by the scan." in comments(group)[0]
     assert every(group, "ASSESSED") == ["T11 vertebra", "T12 vertebra", "L1 vertebra", "L2 vertebra"]
     assert every(group, "NOTASSESSED") == ["L3 vertebra"]
+
+
+def test_a_negative_claims_nothing_where_the_scan_goes_on_and_no_vertebra_was_found() -> None:
+    note = "No vertebra was found in the 99 mm of the scan above T11."
+    case = study_of("negative")
+    beyond = replace(case, report=replace(case.report, notes=(note,), goes_on=True))
+    (group,) = groups(beyond.document())
+    assert coded(group, "121071") == "NOFXPART"
+    assert coded(group, "VFX") is None
+    assert coded(group, "111017") == "111243"
+    assert "in what could be assessed (5 levels T11-L3 assessed)." in comments(group)[0]
+    assert note in [item.TextValue for item in items(group, "TEXT")]
+    statement = beyond.statement()
+    assert headline(statement.words, statement.outcome) == "No fracture in the levels assessed"
 
 
 def test_a_partial_positive_says_how_far_it_reaches() -> None:
