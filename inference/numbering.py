@@ -35,8 +35,8 @@ STEP_SPREAD: Final = 0.12
 TILT_SPREAD_DEGREES: Final = 35.0
 """Spread of the angle between a step and the patient's long axis.
 
-At C7 to T2 the root of its mean square is 28 to 32 degrees, and one step in twenty leans by more than 45 (2,116
-spines, ImFusion VID key points); elsewhere it is less, and nothing is gained by saying so.
+At C7 to T2 the root of its mean square is 28 to 32 degrees, and one step in twenty leans by more than 45
+(2,116 spines, ImFusion VID key points); elsewhere it is less, and nothing is gained by saying so.
 """
 
 LEVEL_DOUBT: Final = 0.2
