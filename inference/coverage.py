@@ -3,20 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.findings import VertebraFinding
 from inference.levels import LEVELS
-from inference.numbering import spacing_mm
+from inference.places import are_one, have_room
 from inference.volume import Volume
 
-ONE_PLACE_MM: Final = 8.0
-"""No two bodies, crushed ones included, have their middles nearer to each other."""
-
-WIDE_STEP: Final = 1.6
-"""Two vertebrae further apart than so many times what their names say have another between them."""
+Array = NDArray[np.float64]
 
 UNEXPLAINED_MM = 45.0
 """A scan that goes on for longer than this beyond the last vertebra found holds more of them."""
@@ -28,11 +24,8 @@ def told_apart(findings: Sequence[VertebraFinding]) -> tuple[VertebraFinding, ..
     Where two came out at one place, one of them was missed, and neither is assessed. Then, and where two are
     so far apart that another must lie between them, all names may be wrong, and none is given.
     """
-    doubles = {
-        number
-        for number, (upper, lower) in enumerate(pairwise(findings))
-        if _step_mm(upper, lower) < ONE_PLACE_MM
-    }
+    pairs = list(enumerate(pairwise(findings)))
+    doubles = {number for number, both in pairs if _are_assessed(*both) and are_one(*_places(*both))}
     if not doubles and not between_notes(findings):
         return tuple(findings)
     return tuple(
@@ -45,22 +38,19 @@ def told_apart(findings: Sequence[VertebraFinding]) -> tuple[VertebraFinding, ..
 
 def between_notes(findings: Sequence[VertebraFinding]) -> tuple[str, ...]:
     """Say that two neighbours are so far apart that another vertebra lies between them."""
-    if any(_step_mm(*both) > WIDE_STEP * _expected_mm(*both) for both in pairwise(findings)):
-        return ("Between two neighbours there is room for a vertebra that was not found.",)
+    for upper, lower in pairwise(findings):
+        if _are_assessed(upper, lower) and have_room(*_places(upper, lower), upper.level, lower.level):
+            return ("Between two neighbours there is room for a vertebra that was not found.",)
     return ()
 
 
-def _step_mm(upper: VertebraFinding, lower: VertebraFinding) -> float:
-    """From one that was assessed to the next; their places are known to a millimetre or two."""
-    if upper.assessment is None or lower.assessment is None:
-        return float("nan")
-    return float(np.linalg.norm(np.array(upper.centre_lps_mm) - lower.centre_lps_mm))
+def _are_assessed(upper: VertebraFinding, lower: VertebraFinding) -> bool:
+    """Whether both are: their places are known to a millimetre or two then."""
+    return upper.assessment is not None and lower.assessment is not None
 
 
-def _expected_mm(upper: VertebraFinding, lower: VertebraFinding) -> float:
-    if upper.level is None or lower.level is None:
-        return float("inf")
-    return sum(spacing_mm()[LEVELS.index(upper.level) : LEVELS.index(lower.level)])
+def _places(upper: VertebraFinding, lower: VertebraFinding) -> tuple[Array, Array]:
+    return np.array(upper.centre_lps_mm), np.array(lower.centre_lps_mm)
 
 
 def with_gaps(findings: Sequence[VertebraFinding]) -> tuple[VertebraFinding, ...]:

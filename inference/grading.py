@@ -5,7 +5,7 @@ that the localiser's coarse grid does not matter. Neck and sacrum are not graded
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from inference.findings import Assessment, Grade, HeightPoints, Heights, Point, 
 from inference.heights import HeightLoss, Measured, deformity, height_losses, measure
 from inference.levels import GRADED_LEVELS
 from inference.model import as_input, device_of
+from inference.places import reseated
 from inference.spine import LocatedVertebra, as_point
 from inference.volume import Volume
 
@@ -69,7 +70,7 @@ def grade_vertebrae(
     wanted = [v for v in located if v.level is None or v.level in GRADED_LEVELS]
     reasons = [_not_a_vertebra_to_grade(v) or _unseen(volume, np.array(v.centre_lps_mm)) for v in wanted]
     seen = [number for number, reason in enumerate(reasons) if reason is None]
-    readings = read_vertebrae(volume, [wanted[number] for number in seen], bundle)
+    readings = _settled(volume, [wanted[number] for number in seen], bundle)
     sound: dict[int, Reading] = {}
     for number, reading in zip(seen, readings, strict=True):
         reasons[number] = _doubt(volume, reading)
@@ -91,6 +92,17 @@ def grade_vertebrae(
         )
         for number, (v, reason) in enumerate(zip(wanted, reasons, strict=True))
     )  # fmt: skip
+
+
+def _settled(volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle) -> tuple[Reading, ...]:
+    """Look at each vertebra; where two looks went to one of them, begin where its neighbour must be."""
+    readings = read_vertebrae(volume, located, bundle)
+    places = [np.array(reading.centre_lps_mm) for reading in readings]
+    starts = reseated(places, [vertebra.level for vertebra in located])
+    if starts is None:
+        return readings
+    moved = [replace(v, centre_lps_mm=as_point(at)) for v, at in zip(located, starts, strict=True)]
+    return read_vertebrae(volume, moved, bundle)
 
 
 def read_vertebrae(volume: Volume, located: Sequence[LocatedVertebra], bundle: Bundle) -> tuple[Reading, ...]:
