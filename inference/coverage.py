@@ -26,7 +26,7 @@ def told_apart(findings: Sequence[VertebraFinding]) -> tuple[VertebraFinding, ..
     """
     pairs = list(enumerate(pairwise(findings)))
     doubles = {number for number, both in pairs if _are_assessed(*both) and are_one(*_places(*both))}
-    if not doubles and not between_notes(findings):
+    if not doubles and not _is_one_missing(findings):
         return tuple(findings)
     return tuple(
         replace(finding, level=None, assessment=None, not_assessed="not told apart from its neighbour")
@@ -38,10 +38,16 @@ def told_apart(findings: Sequence[VertebraFinding]) -> tuple[VertebraFinding, ..
 
 def between_notes(findings: Sequence[VertebraFinding]) -> tuple[str, ...]:
     """Say that two neighbours are so far apart that another vertebra lies between them."""
-    for upper, lower in pairwise(findings):
-        if _are_assessed(upper, lower) and have_room(*_places(upper, lower), upper.level, lower.level):
-            return ("Between two neighbours there is room for a vertebra that was not found.",)
+    if _is_one_missing(findings):
+        return ("Between two neighbours there is room for a vertebra that was not found.",)
     return ()
+
+
+def _is_one_missing(findings: Sequence[VertebraFinding]) -> bool:
+    return any(
+        _are_assessed(upper, lower) and have_room(*_places(upper, lower), upper.level, lower.level)
+        for upper, lower in pairwise(findings)
+    )
 
 
 def _are_assessed(upper: VertebraFinding, lower: VertebraFinding) -> bool:

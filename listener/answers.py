@@ -26,6 +26,7 @@ from listener.results.identity import ResultKey, report_uids
 from listener.results.wording.catalogue import Catalogue, read_catalogue
 from listener.settings import Settings
 from listener.spool import Spool
+from listener.study import FINDINGS
 from listener.verdicts import Verdict
 
 ENGLISH: Final = read_catalogue()
@@ -54,7 +55,7 @@ def reported_vertebrae(
     ``versions`` are result keys in the order in which they were sent; what never was comes first.
     """
     found, order = [], {key: place for place, key in enumerate(versions)}
-    files = (results / study_instance_uid).glob("*/findings.json")
+    files = (results / study_instance_uid).glob(f"*/{FINDINGS}")
     for file in sorted(files, key=lambda path: (order.get(path.parent.name, -1), path.parent.name)):
         key, content = ResultKey(file.parent.name), json.loads(file.read_text())
         for number, finding in enumerate(content["findings"]):

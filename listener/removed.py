@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from listener.durable_file import place_once
-
-FINDINGS = "findings.json"
-"""Of one result; it stays when the rest of it goes."""
+from listener.study import FINDINGS
 
 
 @dataclass(frozen=True, slots=True)

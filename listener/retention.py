@@ -17,9 +17,10 @@ import structlog
 from listener.audit import DELETED, SUCCESS, Audit, AuditEvent
 from listener.durable_file import make_folder, sync_folder
 from listener.registry import Registry
-from listener.removed import FINDINGS, note_removal
+from listener.removed import note_removal
 from listener.settings import Settings
 from listener.spool import Spool
+from listener.study import FINDINGS
 
 log = structlog.get_logger()
 

@@ -28,7 +28,7 @@ from listener.durable_file import make_folder, place_once
 from listener.errors import RegistryUnavailable
 from listener.recipients import kinds_to_make, noticed, recipients
 from listener.registry import Registry, persistently
-from listener.removed import FINDINGS, lack_of
+from listener.removed import lack_of
 from listener.results.build import Result, objects_of, statement_of
 from listener.results.errors import ResultError
 from listener.results.identity import Product
@@ -38,7 +38,7 @@ from listener.results.notices import notices
 from listener.results.statement import Statement
 from listener.settings import Settings
 from listener.spool import Spool
-from listener.study import EarlierReport, FinishedResult, Study
+from listener.study import FINDINGS, EarlierReport, FinishedResult, Study
 from listener.time_limit import time_limit
 from listener.turns import parse_screening
 

@@ -23,9 +23,9 @@ from listener.audit import ACCESSED, SUCCESS, Audit, AuditEvent
 from listener.process import limit_memory, run_role, until_stopped
 from listener.registry import Registry
 from listener.settings import Settings
-from listener.shadow_findings import FINDINGS, shadow_file
+from listener.shadow_findings import shadow_file
 from listener.spool import Spool
-from listener.study import StudyState
+from listener.study import FINDINGS, StudyState
 from listener.time_limit import time_limit
 
 log = structlog.get_logger()

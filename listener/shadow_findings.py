@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from inference.differences import differences
-
-FINDINGS: Final = "findings.json"
+from listener.study import FINDINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
+
+FINDINGS: Final = "findings.json"
+"""In the folder of each result; it stays when the rest of it goes."""
 
 
 @dataclass(frozen=True, slots=True)
